@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The local APIC of each CPU (Intel SDM vol. 3, chapter 10): x2APIC where
+ * CPUID offers it, else by MMIO. One-shot timer by TSC deadline where offered,
+ * else by its own counter.
+ */
+#ifndef CORE_LAPIC_H
+#define CORE_LAPIC_H
+
+#include "core/types.h"
+
+/* Once, on the boot CPU: choose the mode, map the registers. */
+void lapic_init(phys_t base);
+/* On every CPU: enable it, all local interrupts masked. */
+void lapic_init_cpu(void);
+uint32_t lapic_id(void);		/* of this CPU */
+void lapic_eoi(void);
+bool lapic_x2(void);			/* x2APIC mode? */
+
+/* Fixed-mode IPI to one APIC id. */
+void lapic_ipi(uint32_t apic_id, unsigned vector);
+void lapic_nmi_others(void);
+/* INIT, and STARTUP at the page of physical address pa (vol. 3, 9.4.4). */
+void lapic_send_init(uint32_t apic_id);
+void lapic_send_startup(uint32_t apic_id, phys_t pa);
+
+/*
+ * Choose between deadline and one-shot; the counter's frequency is measured
+ * against time_now() unless hz says it. allow_deadline false: one-shot.
+ */
+void lapic_timer_init(bool allow_deadline, uint64_t hz);
+void lapic_timer_init_cpu(void);
+void lapic_timer_arm(nsec_t deadline);
+const char *lapic_timer_name(void);
+uint64_t lapic_timer_hz(void);		/* 0 with TSC deadline */
+
+#endif

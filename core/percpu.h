@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What each CPU keeps for itself, reached through GS. Fields are touched by
+ * their own CPU with interrupts off, unless they say otherwise.
+ */
+#ifndef CORE_PERCPU_H
+#define CORE_PERCPU_H
+
+#include "core/cpu.h"
+#include "core/types.h"
+
+struct percpu {
+	struct percpu *self;		/* at offset 0: how GS finds us */
+	unsigned id;
+	uint32_t apic_id;
+	void *current;			/* sched/'s running thread */
+	unsigned preempt_off;		/* > 0: do not switch threads */
+	unsigned in_irq;		/* nesting depth of interrupts */
+	bool need_resched;		/* any CPU may set it */
+	bool online;			/* any CPU may read it */
+	uint64_t spurious;
+	void *tables;			/* GDT, TSS and IST stacks of core/trap.c */
+};
+
+static inline struct percpu *this_cpu(void)
+{
+	struct percpu *p;
+
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(p));
+	return p;
+}
+
+struct percpu *percpu_of(unsigned cpu);
+
+/*
+ * Called at the end of every interrupt after its EOI, interrupts off, on the
+ * interrupted thread's stack; may switch threads. Set by sched/.
+ */
+extern void (*percpu_irq_exit)(void);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exceptions and interrupts as the CPU delivers them (Intel SDM vol. 3,
+ * chapter 6): descriptor tables, the stacks that double faults and NMIs
+ * switch to, and the way from an entry in boot/trap_entry.S to its handler.
+ */
+#ifndef CORE_TRAP_H
+#define CORE_TRAP_H
+
+#include "core/percpu.h"
+#include "core/types.h"
+
+/* What boot/trap_entry.S leaves on the stack, lowest address first. */
+struct trap_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* This CPU's GS base, before anything takes a lock or asks who it is. */
+void percpu_load(struct percpu *p);
+/* The common IDT; once, before the first trap_init_cpu(). */
+void trap_init(void);
+/*
+ * GDT, TSS and IST stacks of p, loaded into this CPU. tables comes from
+ * trap_alloc_tables(), which may fail with NULL.
+ */
+void *trap_alloc_tables(void);
+void trap_init_cpu(struct percpu *p);
+/*
+ * Make every other CPU stop where it is, by NMI, and wait (with a bound) until
+ * they have; for panic. From then on this CPU ignores NMIs.
+ */
+void trap_stop_others(void);
+
+#endif

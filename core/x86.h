@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Instructions that C has no word for. Only the machine's own files use them. */
+#ifndef CORE_X86_H
+#define CORE_X86_H
+
+#include "core/types.h"
+
+#define X86_MSR_APIC_BASE	0x01b
+#define X86_MSR_TSC_DEADLINE	0x6e0
+#define X86_MSR_X2APIC		0x800	/* + MMIO offset / 16 */
+#define X86_MSR_GS_BASE		0xc0000101
+
+#define X86_RFLAGS_IF		0x200
+
+struct x86_cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct x86_cpuid x86_cpuid(uint32_t leaf, uint32_t sub)
+{
+	struct x86_cpuid r;
+
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(sub));
+	return r;
+}
+
+static inline uint64_t x86_rdmsr(uint32_t msr)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline void x86_wrmsr(uint32_t msr, uint64_t val)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val),
+			 "d"((uint32_t)(val >> 32)) : "memory");
+}
+
+static inline uint64_t x86_rdtsc(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
+
+static inline uint64_t x86_cr2(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("movq %%cr2, %0" : "=r"(v));
+	return v;
+}
+
+static inline void x86_load_cr3(uint64_t v)
+{
+	__asm__ volatile("movq %0, %%cr3" : : "r"(v) : "memory");
+}
+
+static inline void x86_invlpg(const void *va)
+{
+	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+static inline void x86_outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+static inline void x86_outw(uint16_t port, uint16_t v)
+{
+	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+static inline void x86_outl(uint16_t port, uint32_t v)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port) : "memory");
+}
+static inline uint8_t x86_inb(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port) : "memory");
+	return v;
+}
+static inline uint16_t x86_inw(uint16_t port)
+{
+	uint16_t v;
+
+	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port) : "memory");
+	return v;
+}
+static inline uint32_t x86_inl(uint16_t port)
+{
+	uint32_t v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
+	return v;
+}
+
+/* a * b / d by way of 128 bits; the quotient must fit 64. */
+static inline uint64_t x86_muldiv(uint64_t a, uint64_t b, uint64_t d)
+{
+	uint64_t hi;
+
+	/* a is early too: else a d of equal value might share its register. */
+	__asm__("mulq %2; divq %3" : "+&a"(a), "=&d"(hi) : "r"(b), "r"(d) : "cc");
+	return a;
+}
+
+static inline void __noreturn x86_halt_forever(void)
+{
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+#endif

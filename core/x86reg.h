@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Control registers and model-specific registers (Intel SDM vol. 3, 2.5; vol. 4). */
+#ifndef CORE_X86REG_H
+#define CORE_X86REG_H
+
+#define X86_CR0_PE		0x00000001
+#define X86_CR0_MP		0x00000002
+#define X86_CR0_ET		0x00000010
+#define X86_CR0_NE		0x00000020
+#define X86_CR0_WP		0x00010000
+#define X86_CR0_PG		0x80000000
+#define X86_CR0_KERNEL \
+	(X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | \
+	 X86_CR0_PG)
+
+#define X86_CR4_PAE		0x00000020
+#define X86_CR4_PGE		0x00000080
+
+#define X86_MSR_EFER		0xc0000080
+#define X86_EFER_LME		0x00000100
+#define X86_EFER_NXE		0x00000800
+
+/* Selectors of every GDT of ours. */
+#define X86_CS32		0x08
+#define X86_DS			0x10
+#define X86_CS64		0x18
+#define X86_TSS			0x20
+
+/* GDT entries (vol. 3, 3.4.5): flat, present, ring 0, accessed. */
+#define X86_GDT_CS32		0x00cf9b000000ffff
+#define X86_GDT_DS		0x00cf93000000ffff
+#define X86_GDT_CS64		0x00af9b000000ffff
+
+/* Where CPUs start in real mode (boot/ap.S); a page below 1 MiB. */
+#define X86_AP_PAGE		0x8000
+
+#endif

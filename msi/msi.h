@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Message-signalled interrupts: MSI-X (PCI Local Bus 3.0, 6.8.2) where the
+ * device has it, else MSI (6.8.1). Allocate, connect each vector to a handler
+ * on a CPU, disconnect, free. Thread context; the handlers run as core/irq.h
+ * says. A capability that lies (table outside its BAR, BIR of no BAR) is
+ * refused with a line that says what is wrong.
+ */
+#ifndef MSI_MSI_H
+#define MSI_MSI_H
+
+#include "core/irq.h"
+#include "core/pci.h"
+#include "core/types.h"
+
+struct msi_msg {
+	uint64_t addr;			/* Intel SDM vol. 3, 11.11.1 */
+	uint32_t data;			/* 11.11.2: fixed, edge */
+};
+
+/*
+ * The message that interrupts cpu at vector, physical destination mode. cpu's
+ * APIC id must fit 8 bits: without remapping there is no message to others.
+ */
+void msi_compose(unsigned cpu, unsigned vector, struct msi_msg *msg);
+
+/*
+ * Enable MSI-X with up to max vectors, all masked, or MSI with one; INTx is
+ * turned off. Returns how many there are (min to max), or -ENOSPC (fewer than
+ * min), -ENODEV (no MSI at all), -EINVAL (the capability lies), -EBUSY (not
+ * freed yet), -ENOMEM. msi=off|msi on the command line takes MSI-X, or both,
+ * away.
+ */
+int msi_alloc(struct pci_dev *p, unsigned min, unsigned max);
+/*
+ * Let vector nr (from 0) interrupt cpu and call fn there; unmasks it. name
+ * appears in the monitor's irq table. 0, -EINVAL, -EBUSY (connected already)
+ * or what irq_alloc() says.
+ */
+int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
+		void *arg, const char *name);
+/* Mask it and give the vector back; no handler runs after it returns. */
+void msi_disconnect(struct pci_dev *p, unsigned nr);
+/* Disconnect all and disable. Harmless when nothing is allocated. */
+void msi_free(struct pci_dev *p);
+
+/*
+ * A connected vector's mask; when it returns the device has taken it. An event
+ * while masked is kept in the pending bit and delivered once on unmasking;
+ * only MSI without its optional mask register loses it.
+ */
+void msi_mask(struct pci_dev *p, unsigned nr, bool masked);
+bool msi_masked(struct pci_dev *p, unsigned nr);	/* as the device says */
+bool msi_pending(struct pci_dev *p, unsigned nr);	/* the pending bit */
+
+/* "msi-x", "msi" or "none", for the report. */
+const char *msi_kind(const struct pci_dev *p);
+/* Interrupts delivered through vector nr, and on which CPU it is. */
+uint64_t msi_count(const struct pci_dev *p, unsigned nr);
+int msi_cpu(const struct pci_dev *p, unsigned nr);	/* -ENODEV: none */
+unsigned msi_vectors(const struct pci_dev *p);	/* as msi_alloc() said, or 0 */
+
+/* One @json line per vector in use, on every CPU. Thread context. */
+void irq_report(void);
+
+#endif
