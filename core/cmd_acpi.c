@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's view of the ACPI tables. */
+#include "core/acpi.h"
+#include "core/monitor.h"
+
+static int cmd_acpi_run(int argc, char **argv)
+{
+	acpi_report();
+	return 0;
+}
+
+static const struct monitor_cmd cmd_acpi = {
+	.name = "acpi",
+	.args = "",
+	.help = "ACPI tables: where, how long, intact or not",
+	.run = cmd_acpi_run,
+};
+MONITOR_CMD(cmd_acpi);
