@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who interrupts whom: the monitor's "irq" command for a person, irq_report()
+ * for a program.
+ */
+#include "msi/msi.h"
+
+#include "core/cpu.h"
+#include "core/log.h"
+#include "core/monitor.h"
+#include "core/report.h"
+
+#define IRQ_VECTORS_ALL	256
+
+/* The next vector after v that somebody owns on cpu, or IRQ_VECTORS_ALL. */
+static unsigned irq_cmd_next(unsigned cpu, unsigned v)
+{
+	while (++v < IRQ_VECTORS_ALL)
+		if (irq_name(cpu, v))
+			break;
+	return v;
+}
+
+static void irq_cmd_cpu(unsigned cpu)
+{
+	unsigned v = irq_cmd_next(cpu, IRQ_VECTOR_FIRST - 1);
+
+	for (; v < IRQ_VECTORS_ALL; v = irq_cmd_next(cpu, v))
+		console_printf("%3u  0x%02x  %12llu  %s\n", cpu, v,
+			       (unsigned long long)irq_count(cpu, v),
+			       irq_name(cpu, v));
+	console_printf("%3u     -  %12llu  (no owner)\n", cpu,
+		       (unsigned long long)irq_unowned_count(cpu));
+}
+
+/* One device: its kind, and for each vector where it goes and how it stands. */
+static void irq_cmd_device(struct pci_dev *p)
+{
+	console_printf("%s %s, %u vectors:", p->dev.name, msi_kind(p),
+		       msi_vectors(p));
+	for (unsigned nr = 0; nr < msi_vectors(p); nr++) {
+		if (msi_cpu(p, nr) < 0)
+			console_printf(" %u:-", nr);
+		else
+			console_printf(" %u:cpu%d=%llu%s%s", nr,
+				       msi_cpu(p, nr),
+				       (unsigned long long)msi_count(p, nr),
+				       msi_masked(p, nr) ? ",masked" : "",
+				       msi_pending(p, nr) ? ",pending" : "");
+	}
+	console_printf("\n");
+}
+
+static int irq_cmd(int argc, char **argv)
+{
+	struct pci_dev *p;
+
+	console_printf("CPU  vector       count  owner\n");
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		irq_cmd_cpu(cpu);
+	list_for_each(p, &pci_devices, node)
+		if (msi_vectors(p))
+			irq_cmd_device(p);
+	return 0;
+}
+
+static const struct monitor_cmd irq_monitor_cmd = {
+	.name = "irq", .args = "",
+	.help = "interrupt vectors of each CPU, and of each device with MSI",
+	.run = irq_cmd,
+};
+MONITOR_CMD(irq_monitor_cmd);
+
+static void irq_report_cpu(unsigned cpu)
+{
+	unsigned v = irq_cmd_next(cpu, IRQ_VECTOR_FIRST - 1);
+	struct json j;
+
+	for (; v < IRQ_VECTORS_ALL; v = irq_cmd_next(cpu, v)) {
+		json_begin(&j, "irq");
+		json_u64(&j, "cpu", cpu);
+		json_u64(&j, "vector", v);
+		json_str(&j, "name", irq_name(cpu, v));
+		json_u64(&j, "count", irq_count(cpu, v));
+		json_end(&j);
+	}
+	json_begin(&j, "irq_unowned");
+	json_u64(&j, "cpu", cpu);
+	json_u64(&j, "count", irq_unowned_count(cpu));
+	json_end(&j);
+}
+
+void irq_report(void)
+{
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		irq_report_cpu(cpu);
+}

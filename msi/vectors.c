@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Message-signalled interrupts, from a driver's request to a vector on a CPU
+ * (theory of operation).
+ *
+ * A device has MSI-X (msix.c) or MSI (msi.c); both hide behind msi_ops. Life
+ * of a vector:
+ *
+ *	allocated	the device has it, masked
+ *	connected	it has a vector of one CPU (core/irq.h), the message
+ *			says so, and it is unmasked
+ *	disconnected	masked again, the CPU's vector given back
+ *
+ * The message is written only while the vector is masked, since a device may
+ * sample it at any time otherwise and send half an old, half a new one.
+ *
+ * Why no handler runs after msi_disconnect(): masking ends with a read from
+ * the device. The answer to that read cannot overtake the messages that the
+ * device wrote before (PCIe 2.4.1: completions do not pass posted requests), so
+ * when it arrives every message is at its CPU, and irq_free() waits for a
+ * handler that runs. One that still waits in the local APIC finds no owner and
+ * is counted as such.
+ *
+ * A driver brings its own serialisation: one user of a device at a time.
+ *
+ * Not supported yet: more than one vector by MSI, moving a connected vector
+ * to another CPU (disconnect and connect instead), interrupt remapping; hence
+ * CPUs whose APIC id does not fit 8 bits are refused.
+ */
+#include "msi/vectors.h"
+
+#include "core/cmdline.h"
+#include "core/cpu.h"
+#include "core/errno.h"
+#include "core/heap.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "msi/msireg.h"
+
+static const struct cmdline_key msi_key = {
+	"msi", "auto|msi|off",
+	"message interrupts: MSI-X first, plain MSI only, or none",
+};
+CMDLINE_KEY(msi_key);
+
+void msi_compose(unsigned cpu, unsigned vector, struct msi_msg *msg)
+{
+	msg->addr = MSI_MSG_ADDR |
+		    FIELD_PREP(MSI_MSG_ADDR_DEST, cpu_apic_id(cpu));
+	msg->data = FIELD_PREP(MSI_MSG_DATA_VECTOR, vector);
+}
+
+/* What the command line allows of MSI-X and MSI. */
+static const struct msi_ops *msi_choose(const struct pci_dev *p, unsigned *cap)
+{
+	char word[8];
+	bool plain = false;
+
+	if (cmdline_get("msi", word, sizeof(word)) == 0) {
+		if (strcmp(word, "off") == 0)
+			return NULL;
+		plain = strcmp(word, "msi") == 0;
+	}
+	*cap = plain ? 0 : pci_find_cap(p, MSIX_CAP_ID, 0);
+	if (*cap)
+		return &msix_ops;
+	*cap = pci_find_cap(p, MSI_CAP_ID, 0);
+	return *cap ? &msi_plain_ops : NULL;
+}
+
+int msi_alloc(struct pci_dev *p, unsigned min, unsigned max)
+{
+	struct msi probe = { 0 }, *m;
+	int err;
+
+	if (p->msi)
+		return -EBUSY;
+	if (min == 0 || max < min)
+		return -EINVAL;
+	probe.ops = msi_choose(p, &probe.cap);
+	if (!probe.ops)
+		return -ENODEV;
+	err = probe.ops->check(p, &probe);
+	if (err)
+		return err;
+	if (probe.entries < min)
+		return -ENOSPC;
+	probe.n = MIN(max, probe.entries);
+	m = heap_zalloc(sizeof(*m) + probe.n * sizeof(m->v[0]));
+	if (!m)
+		return -ENOMEM;
+	*m = probe;
+	pci_enable_intx(p, false);
+	err = m->ops->enable(p, m);
+	if (err) {
+		heap_free(m);
+		return err;
+	}
+	p->msi = m;
+	return (int)m->n;
+}
+
+/* The vector nr if there is one, connected or not. */
+static struct msi_vector *msi_vector(const struct pci_dev *p, unsigned nr)
+{
+	struct msi *m = p->msi;
+
+	return m && nr < m->n ? &m->v[nr] : NULL;
+}
+
+int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
+		void *arg, const char *name)
+{
+	struct msi_vector *v = msi_vector(p, nr);
+	struct msi *m = p->msi;
+	struct msi_msg msg;
+	int vector;
+
+	if (!v || cpu >= cpu_count())
+		return -EINVAL;
+	if (v->vector)
+		return -EBUSY;
+	if (cpu_apic_id(cpu) > MSI_MSG_DEST_MAX) {
+		log_warn(p->dev.name, "no message reaches CPU %u (APIC id "
+			 "0x%x) without interrupt remapping", cpu,
+			 cpu_apic_id(cpu));
+		return -EINVAL;
+	}
+	vector = irq_alloc(cpu, fn, arg, name);
+	if (vector < 0)
+		return vector;
+	v->vector = (unsigned)vector;
+	v->cpu = cpu;
+	msi_compose(cpu, v->vector, &msg);
+	m->ops->program(p, m, nr, &msg);
+	m->ops->mask(p, m, nr, false);
+	return 0;
+}
+
+void msi_disconnect(struct pci_dev *p, unsigned nr)
+{
+	struct msi_vector *v = msi_vector(p, nr);
+	struct msi *m = p->msi;
+
+	if (!v || !v->vector)
+		return;
+	m->ops->mask(p, m, nr, true);
+	irq_free(v->cpu, v->vector);
+	*v = (struct msi_vector){ 0 };
+}
+
+void msi_free(struct pci_dev *p)
+{
+	struct msi *m = p->msi;
+
+	if (!m)
+		return;
+	for (unsigned nr = m->n; nr-- > 0;)
+		msi_disconnect(p, nr);
+	m->ops->disable(p, m);
+	p->msi = NULL;
+	heap_free(m);
+}
+
+/* Unmasking a vector that has no handler would only make stray interrupts. */
+void msi_mask(struct pci_dev *p, unsigned nr, bool masked)
+{
+	struct msi_vector *v = msi_vector(p, nr);
+	struct msi *m = p->msi;
+
+	if (v && v->vector)
+		m->ops->mask(p, m, nr, masked);
+}
+
+bool msi_masked(struct pci_dev *p, unsigned nr)
+{
+	struct msi *m = p->msi;
+
+	return !msi_vector(p, nr) || m->ops->masked(p, m, nr);
+}
+
+bool msi_pending(struct pci_dev *p, unsigned nr)
+{
+	struct msi *m = p->msi;
+
+	return msi_vector(p, nr) && m->ops->pending(p, m, nr);
+}
+
+const char *msi_kind(const struct pci_dev *p)
+{
+	const struct msi *m = p->msi;
+
+	return m ? m->ops->name : "none";
+}
+
+unsigned msi_vectors(const struct pci_dev *p)
+{
+	const struct msi *m = p->msi;
+
+	return m ? m->n : 0;
+}
+
+uint64_t msi_count(const struct pci_dev *p, unsigned nr)
+{
+	const struct msi_vector *v = msi_vector(p, nr);
+
+	return v && v->vector ? irq_count(v->cpu, v->vector) : 0;
+}
+
+int msi_cpu(const struct pci_dev *p, unsigned nr)
+{
+	const struct msi_vector *v = msi_vector(p, nr);
+
+	return v && v->vector ? (int)v->cpu : -ENODEV;
+}
