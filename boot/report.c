@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inventory: every room's @json lines, on request (run=report, or the
+ * monitor's report), because a person at the console would drown in them.
+ */
+#include "blk/blk.h"
+#include "boot/init.h"
+#include "core/acpi.h"
+#include "core/monitor.h"
+#include "core/pci.h"
+#include "core/report.h"
+#include "msi/msi.h"
+#include "sched/sched.h"
+#include "viommu/viommu.h"
+#include "virt/hyper.h"
+
+void report_run(void)
+{
+	hyper_report();
+	acpi_report();
+	pci_report();
+	iommu_report();
+	irq_report();
+	sched_report();
+	disk_report();
+}
+
+static int report_cmd(int argc, char **argv)
+{
+	bool quiet = json_quiet;
+
+	json_quiet = false;
+	report_run();
+	json_quiet = quiet;
+	return 0;
+}
+
+static const struct monitor_cmd cmd_report = {
+	"report", "", "everything that was found, as @json lines", report_cmd };
+MONITOR_CMD(cmd_report);

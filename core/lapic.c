@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/lapic.h"
+
+#include "core/bits.h"
+#include "core/clock.h"
+#include "core/cpu.h"
+#include "core/io.h"
+#include "core/irq.h"
+#include "core/lapicreg.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/x86.h"
+
+#define CPUID_X2APIC		BIT(21)		/* leaf 1 ECX */
+#define CPUID_TSC_DEADLINE	BIT(24)
+
+#define LAPIC_ICR_WAIT		(100 * NSEC_PER_MSEC)
+#define LAPIC_MEASURE		(NSEC_PER_MSEC)
+#define LAPIC_TRIES		5
+
+static struct {
+	/* set once at start: */
+	bool x2, deadline;
+	struct io regs;
+	uint64_t timer_hz;
+	struct clock_scale ns_to_ticks;
+} lapic;
+
+static uint32_t lapic_read(unsigned reg)
+{
+	return lapic.x2 ? (uint32_t)x86_rdmsr(X86_MSR_X2APIC + reg / 16) :
+	       io_read32(&lapic.regs, reg);
+}
+
+static void lapic_write(unsigned reg, uint32_t val)
+{
+	if (lapic.x2)
+		x86_wrmsr(X86_MSR_X2APIC + reg / 16, val);
+	else
+		io_write32(&lapic.regs, reg, val);
+}
+
+/*
+ * The MSRs of x2APIC and the TSC deadline are not serializing: their WRMSR may
+ * overtake stores, and MFENCE alone orders only memory (10.12.3, 10.5.4.1).
+ */
+static void lapic_fence(void)
+{
+	__asm__ volatile("mfence; lfence" ::: "memory");
+}
+
+bool lapic_x2(void)
+{
+	return lapic.x2;
+}
+
+void lapic_init(phys_t base)
+{
+	lapic.x2 = x86_cpuid(1, 0).ecx & CPUID_X2APIC;
+	if (!lapic.x2 && io_map_mem(&lapic.regs, base, LAPIC_SIZE))
+		panic("lapic: cannot map its registers");
+}
+
+void lapic_init_cpu(void)
+{
+	uint64_t base = x86_rdmsr(X86_MSR_APIC_BASE) | APIC_BASE_EN;
+
+	x86_wrmsr(X86_MSR_APIC_BASE, base);
+	if (lapic.x2)		/* 10.12.5: through xAPIC mode, never back */
+		x86_wrmsr(X86_MSR_APIC_BASE, base | APIC_BASE_EXTD);
+	lapic_write(LAPIC_TPR, 0);
+	/* First, for a disabled APIC keeps its LVT masked (10.4.7.2). */
+	lapic_write(LAPIC_SVR, LAPIC_SVR_EN | IRQ_VECTOR_SPURIOUS);
+	lapic_write(LAPIC_LVT_TIMER, LAPIC_LVT_MASKED);
+	lapic_write(LAPIC_LVT_LINT0, LAPIC_LVT_MASKED);
+	lapic_write(LAPIC_LVT_LINT1, LAPIC_LVT_NMI);
+	lapic_write(LAPIC_LVT_ERROR, LAPIC_LVT_MASKED);
+}
+
+uint32_t lapic_id(void)
+{
+	uint32_t id = lapic_read(LAPIC_ID);
+
+	return lapic.x2 ? id : FIELD_GET(LAPIC_ID_XAPIC, id);
+}
+
+void lapic_eoi(void)
+{
+	lapic_write(LAPIC_EOI, 0);
+}
+
+/*
+ * In xAPIC mode the command is two registers, and the low half sends: nothing
+ * may come in between, so interrupts are off. x2APIC needs a fence instead.
+ */
+static void lapic_icr(uint32_t apic_id, uint32_t cmd)
+{
+	irqflags_t flags;
+	uint32_t icr;
+
+	if (lapic.x2) {
+		lapic_fence();
+		x86_wrmsr(X86_MSR_X2APIC + LAPIC_ICR / 16,
+			  (uint64_t)apic_id << 32 | cmd);
+		return;
+	}
+	flags = cpu_irq_save();
+	if (poll_until(icr, lapic_read(LAPIC_ICR), !(icr & LAPIC_ICR_PENDING),
+		       time_now() + LAPIC_ICR_WAIT))
+		log_warn("lapic", "an IPI is still pending; sending on");
+	lapic_write(LAPIC_ICR_HI, FIELD_PREP(LAPIC_ID_XAPIC, apic_id));
+	lapic_write(LAPIC_ICR, cmd);
+	cpu_irq_restore(flags);
+}
+
+void lapic_ipi(uint32_t apic_id, unsigned vector)
+{
+	lapic_icr(apic_id, LAPIC_ICR_ASSERT | vector);
+}
+
+void lapic_nmi_others(void)
+{
+	lapic_icr(0, LAPIC_ICR_OTHERS | LAPIC_ICR_ASSERT | LAPIC_ICR_NMI);
+}
+
+void lapic_send_init(uint32_t apic_id)
+{
+	lapic_icr(apic_id, LAPIC_ICR_ASSERT | LAPIC_ICR_INIT);
+}
+
+void lapic_send_startup(uint32_t apic_id, phys_t pa)
+{
+	lapic_icr(apic_id, LAPIC_ICR_ASSERT | LAPIC_ICR_STARTUP |
+		  (uint32_t)(pa >> PAGE_SHIFT));
+}
+
+/*
+ * The counter, and the time half way through reading it: of several tries the
+ * quickest, because the host may stop this CPU within any one.
+ */
+static uint32_t lapic_count_at(nsec_t *when)
+{
+	nsec_t best = NSEC_NEVER;
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < LAPIC_TRIES; i++) {
+		nsec_t before = time_now();
+		uint32_t now = lapic_read(LAPIC_TIMER_CURRENT);
+		nsec_t gap = time_now() - before;
+
+		if (gap < best) {
+			best = gap;
+			count = now;
+			*when = before + gap / 2;
+		}
+	}
+	return count;
+}
+
+/* Counts per second, over LAPIC_MEASURE of time_now(). */
+static uint64_t lapic_measure(void)
+{
+	uint32_t first, last;
+	nsec_t start, now;
+
+	lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_1);
+	lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+	first = lapic_count_at(&start);
+	poll_mem_until(false, start + LAPIC_MEASURE);
+	last = lapic_count_at(&now);
+	lapic_write(LAPIC_TIMER_INITIAL, 0);
+	return (uint64_t)(first - last) * NSEC_PER_SEC / (now - start);
+}
+
+void lapic_timer_init(bool allow_deadline, uint64_t hz)
+{
+	lapic.deadline = allow_deadline &&
+			 (x86_cpuid(1, 0).ecx & CPUID_TSC_DEADLINE);
+	if (lapic.deadline)
+		return;
+	lapic.timer_hz = hz ? hz : lapic_measure();
+	if (!lapic.timer_hz)
+		panic("lapic: the timer does not count");
+	lapic.ns_to_ticks = clock_scale(NSEC_PER_SEC, lapic.timer_hz);
+}
+
+void lapic_timer_init_cpu(void)
+{
+	lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_1);
+	lapic_write(LAPIC_LVT_TIMER, IRQ_VECTOR_TIMER |
+		    (lapic.deadline ? LAPIC_LVT_DEADLINE : 0));
+	/* 10.5.4.1: the mode must be seen before the first deadline. */
+	if (lapic.deadline)
+		lapic_fence();
+}
+
+/* A count of 0 would stop the timer; the longest is 2^32 - 1 counts, and an
+   early interrupt only makes the owner arm again. */
+static uint32_t lapic_counts(nsec_t deadline)
+{
+	nsec_t now = time_now();
+	uint64_t ticks;
+
+	if (deadline <= now)
+		return 1;
+	ticks = clock_scale_mul(lapic.ns_to_ticks,
+				MIN(deadline - now, 4 * NSEC_PER_SEC)) + 1;
+	return (uint32_t)MIN(ticks, (uint64_t)UINT32_MAX);
+}
+
+void lapic_timer_arm(nsec_t deadline)
+{
+	if (lapic.deadline)	/* 0 disarms; a past value fires at once */
+		x86_wrmsr(X86_MSR_TSC_DEADLINE, deadline == NSEC_NEVER ? 0 :
+			  clock_ns_to_tsc(deadline));
+	else
+		lapic_write(LAPIC_TIMER_INITIAL, deadline == NSEC_NEVER ? 0 :
+			    lapic_counts(deadline));
+}
+
+const char *lapic_timer_name(void)
+{
+	return lapic.deadline ? "tsc-deadline" : "lapic-oneshot";
+}
+
+uint64_t lapic_timer_hz(void)
+{
+	return lapic.timer_hz;
+}

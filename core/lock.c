@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ticket locks. A CPU that waits for longer than 10 s has met a deadlock
+ * or a CPU that died holding the lock; either is our own fault and panics.
+ */
+#include "core/lock.h"
+
+#include "core/cpu.h"
+#include "core/panic.h"
+
+void spin_init(struct spinlock *l, const char *name)
+{
+	*l = (struct spinlock)SPINLOCK_INIT(name);
+}
+
+static void spin_wait(struct spinlock *l, uint16_t ticket)
+{
+	nsec_t deadline = time_now() + 10 * NSEC_PER_SEC;
+
+	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) {
+		if (time_now() > deadline)
+			panic("lock %s: held by CPU %u for over 10 s",
+			      l->name, READ_ONCE(l->holder) - 1);
+		cpu_relax();
+	}
+}
+
+irqflags_t spin_lock(struct spinlock *l)
+{
+	irqflags_t flags = cpu_irq_save();
+	uint16_t ticket;
+
+	ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) {
+		if (READ_ONCE(l->holder) == cpu_id() + 1)
+			panic("lock %s: taken twice", l->name);
+		spin_wait(l, ticket);
+	}
+	l->holder = cpu_id() + 1;
+	return flags;
+}
+
+void spin_unlock(struct spinlock *l, irqflags_t flags)
+{
+	l->holder = 0;
+	__atomic_store_n(&l->owner, (uint16_t)(l->owner + 1),
+			 __ATOMIC_RELEASE);
+	cpu_irq_restore(flags);
+}
+
+void spin_assert_held(const struct spinlock *l)
+{
+	if (READ_ONCE(l->holder) != cpu_id() + 1)
+		panic("lock %s: not held here", l->name);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/ioapic.c against a model of the 82093AA's registers. On the host
+ * irq_gsi_request() belongs to the seam, so the file is compiled here under
+ * another name; so is cpu_apic_id(), for ids that the host's CPUs do not have.
+ */
+#define irq_gsi_request	ioapic_gsi_request
+#define irq_gsi_free	ioapic_gsi_free
+#define cpu_apic_id	chip_apic_id
+#include "core/ioapic.c"
+
+#include <check.h>
+
+#include "tests/host/host.h"
+#include "tests/host/suite.h"
+
+#define BASE	0xfec00000u
+#define PINS	24
+
+static struct {
+	uint32_t select, reg[64];
+	uint8_t pic_mask[2];
+} chip;
+
+static uint64_t chip_read(void *ctx, size_t off, unsigned width)
+{
+	ck_assert_uint_eq(width, 4);
+	return off == 0x10 ? chip.reg[chip.select & 63] : chip.select;
+}
+
+static void chip_write(void *ctx, size_t off, unsigned width, uint64_t val)
+{
+	ck_assert_uint_eq(width, 4);
+	if (off == 0x10)
+		chip.reg[chip.select & 63] = (uint32_t)val;
+	else
+		chip.select = (uint32_t)val;
+}
+
+static void pic_write(void *ctx, size_t off, unsigned width, uint64_t val)
+{
+	if (off == 1)
+		*(uint8_t *)ctx = (uint8_t)val;
+}
+
+static const struct host_mmio_ops chip_ops = { chip_read, chip_write };
+static const struct host_mmio_ops pic_ops = { NULL, pic_write };
+
+static uint32_t apic_id_first;
+
+uint32_t chip_apic_id(unsigned cpu)
+{
+	return apic_id_first + cpu;
+}
+
+static uint32_t rte(unsigned pin)
+{
+	return chip.reg[0x10 + 2 * pin];
+}
+
+static unsigned hits_a, hits_b;
+
+static void handler_a(void *arg)
+{
+	hits_a++;
+}
+
+static void handler_b(void *arg)
+{
+	hits_b++;
+}
+
+static struct acpi_madt madt = {
+	.nioapics = 1, .ioapic = { { 0, BASE, 0 } },
+	.noverrides = 2,
+	.override = { { 0, 2, 0 }, { 9, 9, 0xf } },	/* low, level */
+};
+
+static void setup(void)
+{
+	host_start();
+	host_set_cpus(2);
+	memset(&chip, 0, sizeof(chip));
+	memset(&ioapics.unit, 0, sizeof(ioapics.unit));
+	ioapics.n = 0;
+	hits_a = hits_b = 0;
+	apic_id_first = 0;
+	chip.reg[1] = (PINS - 1) << 16 | 0x20;
+	host_mmio_add(BASE, 0x20, &chip_ops, &chip);
+	host_port_add(0x20, 2, &pic_ops, &chip.pic_mask[0]);
+	host_port_add(0xa0, 2, &pic_ops, &chip.pic_mask[1]);
+	ioapic_init(&madt);
+}
+
+static void teardown(void)
+{
+	for (unsigned i = 0; i < ioapics.n; i++) {
+		io_unmap(&ioapics.unit[i].regs);
+		heap_free(ioapics.unit[i].pin);
+	}
+	host_mmio_remove(&chip);
+	host_mmio_remove(&chip.pic_mask[0]);
+	host_mmio_remove(&chip.pic_mask[1]);
+	host_finish();
+}
+
+START_TEST(start_masks_every_pin_and_both_8259s)
+{
+	ck_assert_uint_eq(ioapic_pins(), PINS);
+	for (unsigned i = 0; i < PINS; i++)
+		ck_assert(rte(i) & IOAPIC_RTE_MASKED);
+	ck_assert_uint_eq(chip.pic_mask[0], 0xff);
+	ck_assert_uint_eq(chip.pic_mask[1], 0xff);
+}
+END_TEST
+
+START_TEST(a_level_pin_is_routed_low_and_level_to_its_cpu)
+{
+	ck_assert_int_eq(ioapic_gsi_request(21, IRQ_GSI_LEVEL |
+			 IRQ_GSI_ACTIVE_LOW, 1, handler_a, NULL, "intx"), 0);
+	ck_assert(!(rte(21) & IOAPIC_RTE_MASKED));
+	ck_assert(rte(21) & IOAPIC_RTE_LEVEL);
+	ck_assert(rte(21) & IOAPIC_RTE_LOW);
+	ck_assert_uint_eq(chip.reg[0x10 + 43] >> 24, cpu_apic_id(1));
+	cpu_send_ipi(1, rte(21) & 0xff);
+	ck_assert_uint_eq(hits_a, 1);
+	ioapic_gsi_free(21, handler_a, NULL);
+	ck_assert(rte(21) & IOAPIC_RTE_MASKED);
+}
+END_TEST
+
+START_TEST(level_pins_are_shared_and_edge_pins_are_not)
+{
+	unsigned level = IRQ_GSI_LEVEL | IRQ_GSI_ACTIVE_LOW;
+
+	ck_assert_int_eq(ioapic_gsi_request(22, level, 0, handler_a, NULL,
+					    "a"), 0);
+	ck_assert_int_eq(ioapic_gsi_request(22, level, 0, handler_b, NULL,
+					    "b"), 0);
+	cpu_send_ipi(0, rte(22) & 0xff);
+	ck_assert_uint_eq(hits_a, 1);
+	ck_assert_uint_eq(hits_b, 1);
+	ioapic_gsi_free(22, handler_a, NULL);
+	ck_assert(!(rte(22) & IOAPIC_RTE_MASKED));
+	cpu_send_ipi(0, rte(22) & 0xff);
+	ck_assert_uint_eq(hits_a, 1);
+	ck_assert_uint_eq(hits_b, 2);
+	ioapic_gsi_free(22, handler_b, NULL);
+
+	ck_assert_int_eq(ioapic_gsi_request(4, 0, 0, handler_a, NULL, "a"), 0);
+	ck_assert_int_eq(ioapic_gsi_request(4, 0, 0, handler_b, NULL, "b"),
+			 -EBUSY);
+	ioapic_gsi_free(4, handler_a, NULL);
+}
+END_TEST
+
+START_TEST(overrides_of_legacy_interrupts_are_followed)
+{
+	ck_assert_int_eq(ioapic_gsi_request(0, 0, 0, handler_a, NULL, "pit"),
+			 0);
+	ck_assert(rte(0) & IOAPIC_RTE_MASKED);
+	ck_assert(!(rte(2) & IOAPIC_RTE_MASKED));
+	ioapic_gsi_free(0, handler_a, NULL);
+	ck_assert_int_eq(ioapic_gsi_request(9, 0, 0, handler_a, NULL, "sci"),
+			 0);
+	ck_assert(rte(9) & IOAPIC_RTE_LEVEL);
+	ck_assert(rte(9) & IOAPIC_RTE_LOW);
+	ioapic_gsi_free(9, handler_a, NULL);
+}
+END_TEST
+
+START_TEST(a_pin_that_does_not_exist_is_refused)
+{
+	ck_assert_int_eq(ioapic_gsi_request(PINS, 0, 0, handler_a, NULL, "x"),
+			 -EINVAL);
+}
+END_TEST
+
+START_TEST(out_of_memory_leaves_the_pin_masked)
+{
+	host_fail_alloc(1);
+	ck_assert_int_eq(ioapic_gsi_request(20, IRQ_GSI_LEVEL, 0, handler_a,
+					    NULL, "x"), -ENOMEM);
+	ck_assert(rte(20) & IOAPIC_RTE_MASKED);
+}
+END_TEST
+
+/* The destination field has 8 bits. */
+START_TEST(a_cpu_with_a_long_apic_id_is_refused)
+{
+	apic_id_first = 255;
+	ck_assert_int_eq(ioapic_gsi_request(21, IRQ_GSI_LEVEL, 1, handler_a,
+					    NULL, "x"), -EINVAL);
+	ck_assert(rte(21) & IOAPIC_RTE_MASKED);
+	ck_assert_int_eq(ioapic_gsi_request(21, IRQ_GSI_LEVEL, 0, handler_a,
+					    NULL, "x"), 0);
+	ck_assert_uint_eq(chip.reg[0x10 + 43] >> 24, 255);
+	ioapic_gsi_free(21, handler_a, NULL);
+}
+END_TEST
+
+/* Another CPU is in the list of users until the third step. */
+static void leave_the_handler(void *ctx)
+{
+	unsigned *steps = ctx;
+
+	if (++*steps == 3)
+		ioapics.unit[0].pin[22].running = 0;
+}
+
+START_TEST(a_shared_user_is_freed_only_when_no_handler_runs)
+{
+	unsigned steps = 0;
+
+	ck_assert_int_eq(ioapic_gsi_request(22, IRQ_GSI_LEVEL, 1, handler_a,
+					    NULL, "a"), 0);
+	ck_assert_int_eq(ioapic_gsi_request(22, IRQ_GSI_LEVEL, 1, handler_b,
+					    NULL, "b"), 0);
+	ioapics.unit[0].pin[22].running = 1;
+	host_step_add(leave_the_handler, &steps);
+	ioapic_gsi_free(22, handler_a, NULL);
+	host_step_remove(&steps);
+	ck_assert_uint_eq(steps, 3);
+	ck_assert(!(rte(22) & IOAPIC_RTE_MASKED));
+	ioapic_gsi_free(22, handler_b, NULL);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = suite_group("ioapic", setup, teardown, 0);
+
+	tcase_add_test(tc, start_masks_every_pin_and_both_8259s);
+	tcase_add_test(tc, a_level_pin_is_routed_low_and_level_to_its_cpu);
+	tcase_add_test(tc, level_pins_are_shared_and_edge_pins_are_not);
+	tcase_add_test(tc, overrides_of_legacy_interrupts_are_followed);
+	tcase_add_test(tc, a_pin_that_does_not_exist_is_refused);
+	tcase_add_test(tc, out_of_memory_leaves_the_pin_masked);
+	tcase_add_test(tc, a_cpu_with_a_long_apic_id_is_refused);
+	tcase_add_test(tc, a_shared_user_is_freed_only_when_no_handler_runs);
+	return suite_run("ioapic");
+}
