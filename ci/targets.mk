@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+#
+# What a person types. GNUmakefile builds; this runs, tests and installs.
+# The lines "#: name  text" are what "make help" prints.
+
+.DEFAULT_GOAL := all
+PREFIX	?= /usr/local
+# Read by the scripts in ci/; an empty one means its default.
+export BUILD QEMU DISK IOMMU GPU CPUS MEM MACHINE BOOT ACCEL QEMU_ARGS APPEND
+export TIMEOUT S T PREFIX MAKE
+
+# DISPLAY=gtk on make's command line is QEMU's -display. X11's variable of that
+# name, hidden by it, is still in make's first environment.
+ifeq ($(origin DISPLAY),command line)
+export SCREEN := $(DISPLAY)
+override DISPLAY := $(shell tr '\0' '\n' </proc/$$PPID/environ | \
+	   sed -n 's/^DISPLAY=//p')
+export DISPLAY
+endif
+
+ci-make	= $(Q)+$(MAKE) --no-print-directory $(if $(Q),-s)
+ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
+
+#:Targets
+#: all        the kernel, its boot disk and the tour's disk, below BUILD
+#: run        boot it in QEMU: the tour; with a terminal a prompt after it
+#: check      all host tests and the in-guest suites on two IOMMUs; T=nvme: one
+#: guest      boot once, run the in-guest suites S, print their KTAP
+#: matrix     every libvirt row of ci/topologies, under libvirtd
+#: shot       the tour's screen, as BUILD/tour.png
+#: install    kernel, tour's disk and libvirt rows below PREFIX (DESTDIR too)
+#: deps       install the Debian packages that all of this needs
+#: clean      remove BUILD
+#:
+#:Variables (default)
+#: DISK=      any file, shown read-only as an NVMe disk; none (the tour's)
+#: IOMMU=     virtio, intel, amd or none (virtio)
+#: GPU=       virtio or none (virtio)
+#: CPUS= MEM= processors (2) and MiB (256)
+#: ACCEL=     kvm, tcg or auto: KVM where it is quick, else TCG (auto)
+#: APPEND=    more words for the kernel's command line
+#: MACHINE=   q35 or pc (q35)
+#: BOOT=      kernel, or by SeaBIOS from a disk: disk (AHCI, IDE), nvme (kernel)
+#: DISPLAY=   gtk, sdl, vnc=:0 … on make's command line only (none)
+#: QEMU_ARGS= more arguments for QEMU
+#: QEMU=      which QEMU (qemu-system-x86_64)
+#: TIMEOUT=   seconds until QEMU is ended (300; run at a terminal: never)
+#: S=         in-guest suites for guest, with commas between (all)
+#: T=         host tests for check: nvme is tests/check_nvme.c (all)
+#: BUILD=     where everything goes (build)
+#: PREFIX=    where install puts it (/usr/local)
+#: V=1        show the commands
+
+.PHONY: all run check guest matrix shot install deps clean help
+.PHONY: check-parts headers
+
+all: kernel image $(ci-parts)
+
+run:
+	$(Q)ci/deps build run
+	$(ci-make) kernel $(if $(filter disk nvme,$(BOOT)),image) $(ci-parts)
+	$(Q)ci/run
+
+guest:
+	$(Q)ci/deps build run
+	$(ci-make) kernel $(if $(filter disk nvme,$(BOOT)),image) $(ci-parts) >&2
+	$(Q)ci/guest
+
+check:
+	$(Q)ci/deps build run check
+	$(Q)+ci/check
+
+matrix:
+	$(Q)ci/deps build run matrix
+	$(ci-make) install $(BUILD)/subreaper
+	$(Q)ci/matrix
+
+shot:
+	$(Q)ci/deps build run shot
+	$(ci-make) kernel $(ci-parts)
+	$(Q)ci/shot
+
+deps:
+	$(Q)ci/deps
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+help:
+	$(Q)sed -n 's/^#: \{0,1\}//p' ci/targets.mk
+
+# The rows' serial logs go below /var/log/lodger, wherever PREFIX is.
+install: kernel $(ci-parts)
+	$(Q)install -d $(DESTDIR)$(PREFIX)/lib/lodger \
+		$(DESTDIR)$(PREFIX)/share/lodger $(DESTDIR)/var/log/lodger
+	$(Q)install -m 644 $(BUILD)/lodger.elf $(DESTDIR)$(PREFIX)/lib/lodger/
+	$(Q)install -m 644 $(BUILD)/tour.img $(DESTDIR)$(PREFIX)/share/lodger/
+	$(Q)for row in ci/topologies/*.xml; do \
+		sed 's|/usr/local/|$(PREFIX)/|' $$row \
+		>$(DESTDIR)$(PREFIX)/share/lodger/$${row##*/} || exit; done
+
+$(BUILD)/tour.img: ci/mkdisk ci/tour.txt
+	@mkdir -p $(@D)
+	$(Q)ci/mkdisk $@
+
+# The judge reads anything a guest may say: run it sanitised.
+$(BUILD)/ktap: ci/ktap.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HCFLAGS) -o $@ $<
+
+$(BUILD)/subreaper: ci/subreaper.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(HCFLAGS)) -o $@ $<
+
+# ---- each header compiles alone ---------------------------------------------
+
+HEADERS	:= $(foreach r,$(ROOMS),$(wildcard $(r)/*.h)) \
+	   $(wildcard tests/guest/*.h)
+HHEADERS := $(wildcard tests/host/*.h tests/fake/*.h)
+
+headers: $(HEADERS:%=$(BUILD)/alone/%) $(HHEADERS:%=$(BUILD)/alone/%)
+
+$(BUILD)/alone/tests/host/%.h $(BUILD)/alone/tests/fake/%.h: KCFLAGS = $(HCFLAGS)
+$(BUILD)/alone/%.h: %.h GNUmakefile
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(CC) $(KCFLAGS) -MMD -MP -MF $@.d -MT $@ -fsyntax-only -include $< \
+		-x c /dev/null
+	@touch $@
+
+# All that check runs, as far as it compiles.
+check-parts: $(CHECKS:%=$(BUILD)/check_%) headers kernel image $(ci-parts)
