@@ -117,6 +117,26 @@ struct acpi_slit {			/* 5.2.17; distance[from][to] */
 int acpi_parse_slit(const void *table, size_t size, struct acpi_slit *out);
 
 /*
+ * How fast memory is from each initiator (a domain with CPUs), main memory
+ * only: of access, read and write the slowest counts. 0: not said. A pair that
+ * cannot reach one another (entry 0xffff) is not in the list.
+ */
+#define ACPI_HMAT_PAIRS		256
+struct acpi_hmat {			/* 5.2.27, revision 2 */
+	unsigned n, left_out;
+	struct {
+		uint32_t from, to;	/* proximity domains, as in SRAT */
+		uint64_t latency;	/* picoseconds */
+		uint64_t bandwidth;	/* MB/s */
+	} pair[ACPI_HMAT_PAIRS];
+	/* Which initiator a memory domain is attached to. */
+	unsigned nattached;
+	struct { uint32_t memory, initiator; } attached[ACPI_SRAT_MEMS];
+};
+/* Also -ENOTSUP: revision 1, whose entries have no unit. */
+int acpi_parse_hmat(const void *table, size_t size, struct acpi_hmat *out);
+
+/*
  * DMAR, VIOT and IVRS: when left_out is not 0, something of the table is not in
  * *out, and a caller that goes on must not claim that every device is behind
  * an IOMMU.

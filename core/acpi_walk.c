@@ -97,3 +97,16 @@ int acpi_walk_next16(struct acpi_walk *w)
 		return -EBADMSG;
 	return acpi_walk_step(w, w->next[2] | (size_t)w->next[3] << 8, 4);
 }
+
+int acpi_walk_next32(struct acpi_walk *w)
+{
+	size_t left = (size_t)(w->end - w->next);
+	uint32_t len;
+
+	if (!left)
+		return 0;
+	if (left < 8)
+		return -EBADMSG;
+	memcpy(&len, w->next + 4, sizeof(len));
+	return acpi_walk_step(w, len, 8);
+}

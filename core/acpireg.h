@@ -207,6 +207,44 @@ struct slit {
 } __packed;
 _Static_assert(sizeof(struct slit) == 44, "ACPI 5.2.17");
 
+/* ---- HMAT, 5.2.27 ---- */
+
+struct hmat {
+	struct acpi_header header;
+	le32 reserved;
+} __packed;
+_Static_assert(sizeof(struct hmat) == 40, "ACPI 5.2.27");
+#define HMAT_REVISION_UNITS	2	/* picoseconds and MB/s from here */
+
+struct hmat_sub {
+	le16 type, reserved;
+	le32 length;
+} __packed;
+_Static_assert(sizeof(struct hmat_sub) == 8, "ACPI 5.2.27");
+
+#define HMAT_ATTACHED		0	/* 5.2.27.3 */
+struct hmat_attached {
+	struct hmat_sub head;
+	le16 flags, reserved0;
+	le32 initiator, memory, reserved1;
+	le64 reserved2, reserved3;
+} __packed;
+_Static_assert(sizeof(struct hmat_attached) == 40, "ACPI 5.2.27.3");
+#define HMAT_INITIATOR_VALID	BIT(0)
+
+#define HMAT_LOCALITY		1	/* 5.2.27.4 */
+struct hmat_locality {
+	struct hmat_sub head;
+	uint8_t flags, data_type, min_transfer, reserved0;
+	le32 ninitiators, ntargets, reserved1;
+	le64 unit;	/* then both lists (le32), then the matrix (le16) */
+} __packed;
+_Static_assert(sizeof(struct hmat_locality) == 32, "ACPI 5.2.27.4");
+#define HMAT_HIERARCHY		GENMASK(3, 0)	/* of flags; 0: memory */
+#define HMAT_LATENCY_LAST	2	/* data types: access, read, write */
+#define HMAT_BANDWIDTH_LAST	5	/* the same three */
+#define HMAT_UNREACHABLE	0xffff
+
 /* ---- DMAR, VT-d 3.3, chapter 8 ---- */
 
 struct dmar {
@@ -354,8 +392,9 @@ _Static_assert(sizeof(struct ivmd) == 32, "AMD IOMMU 5.2.2.8");
 /* ---- walking sub-tables; for the parsers only ---- */
 
 /*
- * A table's sub-tables, or a part of one. Two layouts of their head exist: type
- * and length in a byte each, or a length of 16 bits at offset 2.
+ * A table's sub-tables, or a part of one. Three layouts of their head exist:
+ * type and length in a byte each, or a length of 16 bits at offset 2 or of 32
+ * at offset 4.
  */
 struct acpi_walk {
 	const uint8_t *sub;		/* the current one, len bytes */
@@ -374,6 +413,8 @@ int acpi_walk_table(struct acpi_walk *w, const void *table, size_t size,
 /* 1: stands on the next one; 0: there is none; -EBADMSG: it cannot be. */
 int acpi_walk_next8(struct acpi_walk *w);
 int acpi_walk_next16(struct acpi_walk *w);
+/* A length of 32 bits at offset 4: HMAT alone. */
+int acpi_walk_next32(struct acpi_walk *w);
 /* The current one as a structure, or NULL when it is too short for it. */
 #define acpi_walk_as(w, type) \
 	((w)->len >= sizeof(type) ? (const type *)(w)->sub : NULL)

@@ -46,7 +46,7 @@ static int parse_##kind_(const void *p, size_t n, void *out)		\
 	return acpi_parse_##kind_(p, n, out);				\
 }
 KIND(madt) KIND(mcfg) KIND(fadt) KIND(hpet) KIND(srat)
-KIND(slit) KIND(dmar) KIND(viot) KIND(ivrs)
+KIND(slit) KIND(hmat) KIND(dmar) KIND(viot) KIND(ivrs)
 
 #define KIND_OF(kind_, golden_) \
 	{ #kind_, golden_, sizeof(golden_), parse_##kind_, \
@@ -56,6 +56,7 @@ static const struct kind kinds[] = {
 	KIND_OF(madt, golden_intel_apic), KIND_OF(mcfg, golden_intel_mcfg),
 	KIND_OF(fadt, golden_intel_facp), KIND_OF(hpet, golden_intel_hpet),
 	KIND_OF(srat, golden_intel_srat), KIND_OF(slit, golden_intel_slit),
+	KIND_OF(hmat, golden_intel_hmat),
 	KIND_OF(dmar, golden_intel_dmar), KIND_OF(viot, golden_virtio_viot),
 	KIND_OF(ivrs, golden_amd_ivrs),
 };
@@ -812,6 +813,202 @@ START_TEST(slit_larger_than_the_table_or_us_is_refused)
 }
 END_TEST
 
+/* ---- HMAT ---- */
+
+static struct acpi_hmat hmat;
+
+static void hmat_start(uint8_t revision)
+{
+	tab_start(&t, "HMAT", revision);
+	tab_zero(&t, 4);
+}
+
+/* The head of a matrix with ni initiators and nt targets, whatever follows. */
+static void hmat_head(uint32_t length, uint8_t hierarchy, uint8_t type,
+		      uint32_t ni, uint32_t nt, uint64_t unit)
+{
+	tab_le(&t, 1, 4);
+	tab_le(&t, length, 4);
+	tab_u8(&t, hierarchy);
+	tab_u8(&t, type);
+	tab_zero(&t, 2);
+	tab_le(&t, ni, 4);
+	tab_le(&t, nt, 4);
+	tab_zero(&t, 4);
+	tab_le(&t, unit, 8);
+}
+
+/* One pair: a matrix of one entry. */
+static void hmat_one(uint8_t hierarchy, uint8_t type, uint32_t from,
+		     uint32_t to, uint64_t unit, uint16_t entry)
+{
+	hmat_head(42, hierarchy, type, 1, 1, unit);
+	tab_le(&t, from, 4);
+	tab_le(&t, to, 4);
+	tab_le(&t, entry, 2);
+}
+
+static int hmat_parse(void)
+{
+	tab_seal(&t);
+	return TAB_PARSE(hmat, &t, &hmat);
+}
+
+START_TEST(hmat_of_qemu_has_latency_and_bandwidth)
+{
+	static const struct { uint32_t from, to, ns, mbs; } want[] = {
+		{ 0, 0, 5, 400 }, { 0, 1, 12, 200 },
+		{ 1, 0, 13, 200 }, { 1, 1, 5, 400 },
+	};
+
+	GOLDEN(intel_hmat);
+	ck_assert_int_eq(TAB_PARSE(hmat, &t, &hmat), 0);
+	ck_assert_uint_eq(hmat.n, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_uint_eq(hmat.pair[i].from, want[i].from);
+		ck_assert_uint_eq(hmat.pair[i].to, want[i].to);
+		ck_assert_uint_eq(hmat.pair[i].latency, want[i].ns * 1000);
+		ck_assert_uint_eq(hmat.pair[i].bandwidth, want[i].mbs);
+	}
+	ck_assert_uint_eq(hmat.nattached, 2);
+	ck_assert_uint_eq(hmat.attached[1].memory, 1);
+	ck_assert_uint_eq(hmat.attached[1].initiator, 1);
+	ck_assert_uint_eq(hmat.left_out, 0);
+}
+END_TEST
+
+START_TEST(hmat_of_revision_1_has_no_units_and_is_not_used)
+{
+	hmat_start(1);
+	hmat_one(0, 0, 0, 0, 1000, 5);
+	ck_assert_int_eq(hmat_parse(), -ENOTSUP);
+	ck_assert(all_zero(&hmat));
+}
+END_TEST
+
+START_TEST(hmat_keeps_the_slowest_of_access_read_and_write)
+{
+	hmat_start(2);
+	hmat_one(0, 1, 3, 4, 1000, 7);
+	hmat_one(0, 2, 3, 4, 1000, 9);
+	hmat_one(0, 0, 3, 4, 1000, 8);
+	hmat_one(0, 4, 3, 4, 1, 300);
+	hmat_one(0, 5, 3, 4, 1, 200);
+	hmat_one(0, 3, 3, 4, 1, 250);
+	ck_assert_int_eq(hmat_parse(), 0);
+	ck_assert_uint_eq(hmat.n, 1);
+	ck_assert_uint_eq(hmat.pair[0].latency, 9000);
+	ck_assert_uint_eq(hmat.pair[0].bandwidth, 200);
+}
+END_TEST
+
+START_TEST(hmat_caches_and_pairs_out_of_reach_are_skipped)
+{
+	hmat_start(2);
+	hmat_one(1, 0, 0, 0, 1000, 1);		/* a cache's latency */
+	hmat_one(0, 6, 0, 0, 1000, 1);		/* a type of the future */
+	hmat_one(0, 0, 0, 1, 1000, 0xffff);
+	hmat_one(0, 0, 0, 2, 1000, 0);		/* not said */
+	tab_le(&t, 2, 4);
+	tab_le(&t, 34, 4);			/* a side cache, one handle */
+	tab_zero(&t, 26);
+	tab_le(&t, 0x7f, 4);			/* a type of the future */
+	tab_le(&t, 9, 4);
+	tab_zero(&t, 1);
+	hmat_one(0, 0, 0, 3, 1000, 2);
+	ck_assert_int_eq(hmat_parse(), 0);
+	ck_assert_uint_eq(hmat.n, 1);
+	ck_assert_uint_eq(hmat.pair[0].to, 3);
+}
+END_TEST
+
+START_TEST(hmat_memory_without_an_initiator_is_attached_to_none)
+{
+	hmat_start(2);
+	tab_le(&t, 0, 4);
+	tab_le(&t, 40, 4);
+	tab_zero(&t, 8);			/* flags: not valid */
+	tab_le(&t, 5, 4);
+	tab_zero(&t, 20);
+	ck_assert_int_eq(hmat_parse(), 0);
+	ck_assert_uint_eq(hmat.nattached, 0);
+}
+END_TEST
+
+START_TEST(hmat_structure_shorter_than_its_type_is_refused)
+{
+	for (uint8_t type = 0; type < 2; type++) {
+		hmat_start(2);
+		tab_le(&t, type, 4);
+		tab_le(&t, 16, 4);
+		tab_zero(&t, 8);
+		refused(hmat, &hmat);
+	}
+	for (uint8_t length = 0; length < 8; length++) {
+		hmat_start(2);
+		tab_le(&t, 2, 4);
+		tab_le(&t, length, 4);
+		refused(hmat, &hmat);
+	}
+	hmat_start(2);
+	tab_le(&t, 2, 4);			/* a type and no length */
+	refused(hmat, &hmat);
+	hmat_start(2);
+	hmat_one(0, 0, 0, 0, 1000, 5);
+	memset(t.b + 44, 0xff, 4);		/* a length of 4 GiB */
+	refused(hmat, &hmat);
+}
+END_TEST
+
+START_TEST(hmat_matrix_larger_than_its_structure_is_refused)
+{
+	static const uint32_t n[][2] = {
+		{ 1, 2 }, { 2, 1 }, { 0xffffffff, 1 }, { 1, 0xffffffff },
+		{ 0x80000000, 2 }, { 0x10000, 0x10000 },
+		{ 0xffffffff, 0xffffffff },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(n); i++) {
+		hmat_start(2);
+		hmat_head(42, 0, 0, n[i][0], n[i][1], 1000);
+		tab_zero(&t, 10);
+		refused(hmat, &hmat);
+	}
+}
+END_TEST
+
+START_TEST(hmat_value_beyond_64_bits_is_refused)
+{
+	hmat_start(2);
+	hmat_one(0, 0, 0, 0, UINT64_MAX / 2, 3);
+	refused(hmat, &hmat);
+}
+END_TEST
+
+START_TEST(hmat_pairs_without_room_are_counted)
+{
+	hmat_start(2);
+	hmat_head(32 + 4 * 40 + 2 * 400, 0, 0, 20, 20, 1000);
+	for (unsigned i = 0; i < 40; i++)
+		tab_le(&t, i % 20, 4);
+	for (unsigned i = 0; i < 400; i++)
+		tab_le(&t, i + 1, 2);
+	for (unsigned i = 0; i < ACPI_SRAT_MEMS + 2; i++) {
+		tab_le(&t, 0, 4);
+		tab_le(&t, 40, 4);
+		tab_le(&t, 1, 4);
+		tab_zero(&t, 28);
+	}
+	ck_assert_int_eq(hmat_parse(), 0);
+	ck_assert_uint_eq(hmat.n, ACPI_HMAT_PAIRS);
+	ck_assert_uint_eq(hmat.pair[255].from, 12);
+	ck_assert_uint_eq(hmat.pair[255].to, 15);
+	ck_assert_uint_eq(hmat.pair[255].latency, 256000);
+	ck_assert_uint_eq(hmat.nattached, ACPI_SRAT_MEMS);
+	ck_assert_uint_eq(hmat.left_out, 400 - ACPI_HMAT_PAIRS + 2);
+}
+END_TEST
+
 /* ---- DMAR ---- */
 
 static struct acpi_dmar dmar;
@@ -1471,6 +1668,15 @@ int main(void)
 	tcase_add_test(c, slit_of_qemu_has_the_distances);
 	tcase_add_test(c, slit_impossible_distances_are_refused);
 	tcase_add_test(c, slit_larger_than_the_table_or_us_is_refused);
+	tcase_add_test(c, hmat_of_qemu_has_latency_and_bandwidth);
+	tcase_add_test(c, hmat_of_revision_1_has_no_units_and_is_not_used);
+	tcase_add_test(c, hmat_keeps_the_slowest_of_access_read_and_write);
+	tcase_add_test(c, hmat_caches_and_pairs_out_of_reach_are_skipped);
+	tcase_add_test(c, hmat_memory_without_an_initiator_is_attached_to_none);
+	tcase_add_test(c, hmat_structure_shorter_than_its_type_is_refused);
+	tcase_add_test(c, hmat_matrix_larger_than_its_structure_is_refused);
+	tcase_add_test(c, hmat_value_beyond_64_bits_is_refused);
+	tcase_add_test(c, hmat_pairs_without_room_are_counted);
 	tcase_add_test(c, dmar_of_qemu_is_one_unit_with_scopes);
 	tcase_add_loop_test(c, dmar_with_many_units_has_them_all, 0, 5);
 	tcase_add_test(c, dmar_path_of_length_0_is_refused);

@@ -24,6 +24,7 @@ static union {
 	struct acpi_hpet hpet;
 	struct acpi_srat srat;
 	struct acpi_slit slit;
+	struct acpi_hmat hmat;
 	struct acpi_dmar dmar;
 	struct acpi_viot viot;
 	struct acpi_ivrs ivrs;
@@ -35,7 +36,7 @@ static int fuzz_##kind(const void *p, size_t n)				\
 	return acpi_parse_##kind(p, n, &out.kind);			\
 }
 PARSER(madt) PARSER(mcfg) PARSER(fadt) PARSER(hpet) PARSER(srat)
-PARSER(slit) PARSER(dmar) PARSER(viot) PARSER(ivrs)
+PARSER(slit) PARSER(hmat) PARSER(dmar) PARSER(viot) PARSER(ivrs)
 
 static int fuzz_s5(const void *p, size_t n)
 {
@@ -50,8 +51,8 @@ static const struct {
 } parser[] = {
 	{ "APIC", fuzz_madt }, { "MCFG", fuzz_mcfg }, { "FACP", fuzz_fadt },
 	{ "HPET", fuzz_hpet }, { "SRAT", fuzz_srat }, { "SLIT", fuzz_slit },
-	{ "DMAR", fuzz_dmar }, { "VIOT", fuzz_viot }, { "IVRS", fuzz_ivrs },
-	{ "DSDT", fuzz_s5 },
+	{ "HMAT", fuzz_hmat }, { "DMAR", fuzz_dmar }, { "VIOT", fuzz_viot },
+	{ "IVRS", fuzz_ivrs }, { "DSDT", fuzz_s5 },
 };
 
 static void fuzz_repair(uint8_t *p, uint32_t n, const char *signature)
@@ -83,6 +84,8 @@ static void fuzz_check(int (*parse)(const void *p, size_t n))
 {
 	if (parse == fuzz_dmar)
 		fuzz_check_dmar(&out.dmar);
+	if (parse == fuzz_hmat && out.hmat.n > ACPI_HMAT_PAIRS)
+		abort();
 	if (parse == fuzz_madt && out.madt.ncpus > ACPI_CPUS)
 		abort();
 	for (unsigned i = 0; parse == fuzz_viot && i < out.viot.nranges; i++)
