@@ -232,6 +232,12 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
+/* The host has no table of the kernel's symbols. */
+void panic_symbol(uintptr_t addr, char *buf, size_t size)
+{
+	snprintf(buf, size, "0x%" PRIxPTR, addr);
+}
+
 void machine_end_register(void (*hook)(enum machine_end how))
 {
 	BUG_ON(host.nend_hooks == MACHINE_END_HOOKS);
