@@ -31,9 +31,11 @@
 #include "core/lapic.h"
 #include "core/log.h"
 #include "core/ns16550.h"
+#include "core/numa.h"
 #include "core/page.h"
 #include "core/panic.h"
 #include "core/pci.h"
+#include "core/poison.h"
 #include "core/report.h"
 #include "core/smp.h"
 #include "core/string.h"
@@ -201,6 +203,7 @@ static void boot_firmware(void)
 	boot_table("FACP", boot_parse_fadt, &boot_acpi.fadt);
 	boot_table("HPET", boot_parse_hpet, &boot_acpi.hpet);
 	acpi_power_init(&boot_acpi.fadt);
+	numa_init();
 }
 
 static void boot_time(void)
@@ -453,6 +456,7 @@ void boot_main(uint64_t entry_tsc, uint64_t start_info)
 	boot_traps();
 	boot_cmdline();
 	boot_log_level();
+	poison_init();
 	json_quiet = !cmdline_bool("json", true);
 	hyper_detect();
 	boot_firmware();

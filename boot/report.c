@@ -7,6 +7,7 @@
 #include "boot/init.h"
 #include "core/acpi.h"
 #include "core/monitor.h"
+#include "core/numa.h"
 #include "core/pci.h"
 #include "core/report.h"
 #include "msi/msi.h"
@@ -18,6 +19,7 @@ void report_run(void)
 {
 	hyper_report();
 	acpi_report();
+	numa_report();
 	pci_report();
 	iommu_report();
 	irq_report();

@@ -15,7 +15,9 @@
  *	irq table
  *	block device list
  *	mappings
- *	heap, then page allocator
+ *	heap
+ *	page cache (of one CPU)
+ *	page zone (of one node)
  *	pci config			(a leaf: two port accesses)
  *	log				(innermost)
  */

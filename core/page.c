@@ -1,178 +1,266 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A buddy allocator that never walks all of memory.
+ * Pages in three layers (theory of operation).
  *
- * Each range of the memory map keeps one byte of state per page at its own
- * beginning. Memory above a range's watermark has never been touched: neither
- * the pages nor their state bytes. When no free list can serve a request, the
- * next chunk (up to 4 MiB, aligned to its size) is carved at the watermark,
- * and only then are its state bytes written. So start-up costs the same for
- * 32 MiB and for a terabyte.
+ *	page_alloc()		policy: which node, and what if it has none
+ *	a cache on each CPU	single pages, the last one freed comes first
+ *	page_zone.c		a buddy allocator for each node
  *
- * The state of the first page of a block is its order, with PAGE_FREE added
- * while the block is on a free list; other pages of a block have PAGE_INNER.
- * Blocks are aligned to their size in physical memory, so a block's buddy is
- * found by flipping one bit of its page frame number.
+ * A single page, by far the most common request, is taken from and given to
+ * the CPU's cache, under a lock that nobody else takes in ordinary times. It is
+ * a lock all the same, because when memory runs out, every CPU's cache must be
+ * emptied by whoever notices, in any context, without waiting for an answer.
+ * So a thread that moves between choosing its cache and locking it does no harm
+ * either. Caches fill and empty by batches.
+ *
+ * A cache holds pages of one node only: the CPU's own, or if that has no
+ * memory, the nearest that has. Pages of other nodes go home when they are
+ * freed. A cached page is free in every statistic.
+ *
+ * A free page begins with links that check themselves, in any kernel; with
+ * debug=poison the rest of it is filled and checked as well (core/poison.h).
  */
 #include "core/page.h"
 
 #include "core/bits.h"
-#include "core/bootinfo.h"
+#include "core/cpu.h"
 #include "core/dma.h"
-#include "core/list.h"
 #include "core/lock.h"
+#include "core/numa.h"
+#include "core/page_internal.h"
 #include "core/panic.h"
+#include "core/poison.h"
 #include "core/string.h"
 
-#define PAGE_FREE	0x80
-#define PAGE_INNER	0x7f
+#define PAGE_CACHE_MAX	32		/* 128 KiB a CPU */
+#define PAGE_BATCH	16
+#define PAGE_NO_NODE	0		/* homes are node + 1 */
+#define PAGE_RETRIES	3
 
-struct page_range {
-	uint64_t first, end;		/* page frame numbers of usable pages */
-	uint64_t mark;			/* carved up to here */
-	uint8_t *state;			/* of page frame number first */
-};
-
-static struct {
+struct page_cache {
 	struct spinlock lock;
 	/* lock: */
-	struct page_range range[BOOTINFO_RANGES];
-	unsigned nranges;
-	struct list free[PAGE_ORDER_MAX + 1];
-	struct page_stats stats;
-} page_zone = { .lock = SPINLOCK_INIT("page") };
+	struct page_links *top;
+	const struct page_range *hint;	/* where the last page was */
+	unsigned n;
+	unsigned home;			/* node + 1 of all pages in it */
+} __aligned(64);
+
+static struct page_cache page_cache[CPU_MAX];
 
 /* Tests make allocations fail through it: true refuses this one. */
 bool (*page_gate)(void);
 
-static struct list *page_node(uint64_t pfn)
-{
-	return phys_to_virt(pfn << PAGE_SHIFT);
-}
+/* ---- poison ---- */
 
-static uint64_t page_pfn(const void *p)
+static void page_poison(void *p, unsigned order, uintptr_t caller)
 {
-	return virt_to_phys(p) >> PAGE_SHIFT;
-}
+	uint64_t pfn = virt_to_phys(p) >> PAGE_SHIFT;
+	struct page_range *r = page_range_of(NULL, pfn);
 
-static struct page_range *page_range_of(uint64_t pfn)
-{
-	for (unsigned i = 0; i < page_zone.nranges; i++) {
-		struct page_range *r = &page_zone.range[i];
+	if (page_state(r, pfn) != order)	/* the panic is page_free()'s */
+		return;
+	for (unsigned i = 0; i < 1u << order; i++, p = (char *)p + PAGE_SIZE) {
+		struct page_links *l = p;
 
-		if (pfn >= r->first && pfn < r->end)
-			return r;
+		l->freed_by = caller;
+		poison_fill(l + 1, PAGE_SIZE - sizeof(*l));
+		r->state[pfn + i - r->first] |= PAGE_POISONED;
 	}
-	panic("page: frame 0x%lx is not ours", pfn);
 }
 
-static void page_push(struct page_range *r, uint64_t pfn, unsigned order)
+/* Pages that were never used, or not since poison is on, have no pattern. */
+static void page_check_poison(void *p, unsigned order)
 {
-	r->state[pfn - r->first] = PAGE_FREE | order;
-	list_add_head(&page_zone.free[order], page_node(pfn));
-}
+	uint64_t pfn = virt_to_phys(p) >> PAGE_SHIFT;
+	struct page_range *r = page_range_of(NULL, pfn);
 
-static void page_take(struct page_range *r, uint64_t pfn)
-{
-	list_del(page_node(pfn));
-	r->state[pfn - r->first] = PAGE_INNER;
-}
+	for (unsigned i = 0; i < 1u << order; i++, p = (char *)p + PAGE_SIZE) {
+		struct page_links *l = p;
 
-/* Put the next chunk of r, as large as alignment allows, on a free list. */
-static bool page_carve(struct page_range *r)
-{
-	unsigned order = PAGE_ORDER_MAX;
-	uint64_t pfn = r->mark;
-
-	if (pfn == r->end)
-		return false;
-	while (!IS_ALIGNED(pfn, UINT64_C(1) << order) ||
-	       pfn + (UINT64_C(1) << order) > r->end)
-		order--;
-	memset(&r->state[pfn - r->first], PAGE_INNER, 1u << order);
-	r->mark = pfn + (UINT64_C(1) << order);
-	page_push(r, pfn, order);
-	return true;
-}
-
-/* From the last range down, so that low memory stays for who needs it. */
-static bool page_carve_any(phys_t limit)
-{
-	for (unsigned i = page_zone.nranges; i-- > 0;) {
-		struct page_range *r = &page_zone.range[i];
-
-		if (r->mark << PAGE_SHIFT < limit && page_carve(r))
-			return true;
+		if (!(r->state[pfn + i - r->first] & PAGE_POISONED))
+			continue;
+		r->state[pfn + i - r->first] &= (uint8_t)~PAGE_POISONED;
+		poison_check("page", l + 1, PAGE_SIZE - sizeof(*l),
+			     l->freed_by);
 	}
-	return false;
 }
 
-static bool page_below(uint64_t pfn, unsigned order, phys_t limit)
+static void *page_handed_out(void *p, unsigned order)
 {
-	return ((pfn + (UINT64_C(1) << order)) << PAGE_SHIFT) - 1 < limit;
+	if (unlikely(poison_on) && p)
+		page_check_poison(p, order);
+	return p;
 }
 
-/* A free block of at least order below limit; its order goes to *have. */
-static struct list *page_find_locked(unsigned order, phys_t limit,
-				     unsigned *have)
+/* ---- caches ---- */
+
+/* The nearest node that has memory. */
+static unsigned page_home(unsigned node)
 {
-	struct list *n;
-
-	spin_assert_held(&page_zone.lock);
-	for (unsigned o = order; o <= PAGE_ORDER_MAX; o++) {
-		struct list *head = &page_zone.free[o];
-
-		for (n = head->next; n != head; n = n->next) {
-			if (!page_below(page_pfn(n), order, limit))
-				continue;
-			*have = o;
-			return n;
-		}
-	}
-	return NULL;
+	for (unsigned i = 0; i < node_count(); i++)
+		if (page_zone_exists(node_near(node, i)))
+			return node_near(node, i);
+	return 0;
 }
 
-static void *page_alloc_locked(unsigned order, phys_t limit)
+static struct page_links *page_pop_locked(struct page_cache *c)
 {
+	struct page_links *p = c->top;
 	struct page_range *r;
-	struct list *n;
-	unsigned have;
 	uint64_t pfn;
 
-	while (!(n = page_find_locked(order, limit, &have)))
-		if (!page_carve_any(limit))
-			return NULL;
-	pfn = page_pfn(n);
-	r = page_range_of(pfn);
-	page_take(r, pfn);
-	while (have > order) {
-		have--;
-		page_push(r, pfn + (UINT64_C(1) << have), have);
+	spin_assert_held(&c->lock);
+	if (!p)
+		return NULL;
+	c->top = page_below(p);
+	c->n--;
+	pfn = virt_to_phys(p) >> PAGE_SHIFT;
+	r = page_range_of(c->hint, pfn);
+	c->hint = r;
+	page_set_state(r, pfn, 0);
+	return p;
+}
+
+static void page_cache_settle_locked(struct page_cache *c, unsigned cpu)
+{
+	c->lock.name = "page cache";
+	c->home = page_home(cpu_node(cpu)) + 1;
+}
+
+static void *page_cache_alloc(void)
+{
+	unsigned cpu = cpu_id();
+	struct page_cache *c = &page_cache[cpu];
+	irqflags_t flags = spin_lock(&c->lock);
+	struct page_links *p;
+
+	if (unlikely(!c->top)) {
+		if (c->home == PAGE_NO_NODE)
+			page_cache_settle_locked(c, cpu);
+		c->n = page_zone_take(c->home - 1, PAGE_BATCH, &c->top);
 	}
-	r->state[pfn - r->first] = order;
-	page_zone.stats.free -= UINT64_C(1) << order;
-	page_zone.stats.low_water = MIN(page_zone.stats.low_water,
-					page_zone.stats.free);
+	p = page_pop_locked(c);
+	spin_unlock(&c->lock, flags);
+	return p;
+}
+
+/* What lies undermost is coldest: keep the rest. */
+static void page_spill_locked(struct page_cache *c)
+{
+	struct page_links *last = c->top, *cold;
+
+	spin_assert_held(&c->lock);
+	for (unsigned i = 1; i < PAGE_CACHE_MAX - PAGE_BATCH; i++)
+		last = page_below(last);
+	cold = page_below(last);
+	page_link(last, NULL);
+	c->n = PAGE_CACHE_MAX - PAGE_BATCH;
+	page_zone_give(c->home - 1, cold);
+}
+
+/* Is it a page of the cache's node? Then it is in. */
+static bool page_cache_free(void *p)
+{
+	struct page_cache *c = &page_cache[cpu_id()];
+	uint64_t pfn = virt_to_phys(p) >> PAGE_SHIFT;
+	irqflags_t flags = spin_lock(&c->lock);
+	struct page_range *r = page_range_of(c->hint, pfn);
+	bool ours = r->node + 1 == c->home;
+
+	c->hint = r;
+	if (page_state(r, pfn))
+		panic("page: 0x%llx freed as order 0, but its state is 0x%x%s",
+		      (unsigned long long)pfn << PAGE_SHIFT,
+		      page_state(r, pfn),
+		      page_state(r, pfn) == PAGE_CACHED ? ": freed twice" : "");
+	if (ours) {
+		if (c->n == PAGE_CACHE_MAX)
+			page_spill_locked(c);
+		page_set_state(r, pfn, PAGE_CACHED);
+		page_link(p, c->top);
+		c->top = p;
+		c->n++;
+	}
+	spin_unlock(&c->lock, flags);
+	return ours;
+}
+
+static unsigned page_drain_cpu(struct page_cache *c)
+{
+	irqflags_t flags = spin_lock(&c->lock);
+	unsigned n = c->n;
+
+	if (n)
+		page_zone_give(c->home - 1, c->top);
+	c->top = NULL;
+	c->n = 0;
+	c->hint = NULL;
+	c->home = PAGE_NO_NODE;
+	spin_unlock(&c->lock, flags);
 	return n;
 }
 
-void *page_alloc_below(unsigned order, phys_t limit)
+unsigned page_drain(void)
 {
-	irqflags_t flags;
-	void *p;
+	unsigned n = 0;
 
-	BUG_ON(order > PAGE_ORDER_MAX);
-	if (page_gate && page_gate())
-		return NULL;
-	flags = spin_lock(&page_zone.lock);
-	p = page_alloc_locked(order, limit);
-	spin_unlock(&page_zone.lock, flags);
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		n += page_drain_cpu(&page_cache[cpu]);
+	return n;
+}
+
+/* ---- allocating ---- */
+
+static void *page_alloc_near(unsigned order, unsigned node, phys_t limit)
+{
+	void *p = NULL;
+
+	for (unsigned i = 0; i < node_count() && !p; i++)
+		p = page_zone_alloc(node_near(node, i), order, limit);
 	return p;
+}
+
+/*
+ * Other CPUs may put what was drained into their caches again before we get at
+ * it; then they have it to use, and after a few rounds memory is out.
+ */
+static void *page_alloc_slow(unsigned order, unsigned node, phys_t limit)
+{
+	void *p = page_alloc_near(order, node, limit);
+
+	for (unsigned i = 0; !p && i < PAGE_RETRIES && page_drain(); i++)
+		p = page_alloc_near(order, node, limit);
+	return page_handed_out(p, order);
 }
 
 void *page_alloc(unsigned order)
 {
-	return page_alloc_below(order, UINT64_MAX);
+	void *p = NULL;
+
+	BUG_ON(order > PAGE_ORDER_MAX);
+	if (page_gate && page_gate())
+		return NULL;
+	if (!order)
+		p = page_cache_alloc();
+	return p ? page_handed_out(p, 0) :
+	       page_alloc_slow(order, cpu_node(cpu_id()), UINT64_MAX);
+}
+
+void *page_alloc_node(unsigned order, unsigned node)
+{
+	BUG_ON(order > PAGE_ORDER_MAX || node >= node_count());
+	if (page_gate && page_gate())
+		return NULL;
+	return page_alloc_slow(order, node, UINT64_MAX);
+}
+
+void *page_alloc_below(unsigned order, phys_t limit)
+{
+	BUG_ON(order > PAGE_ORDER_MAX);
+	if (page_gate && page_gate())
+		return NULL;
+	return page_alloc_slow(order, cpu_node(cpu_id()), limit);
 }
 
 void *page_alloc_zero(unsigned order)
@@ -184,82 +272,18 @@ void *page_alloc_zero(unsigned order)
 	return p;
 }
 
-static void page_free_locked(uint64_t pfn, unsigned order)
-{
-	struct page_range *r = page_range_of(pfn);
-	uint64_t buddy;
-
-	if (r->state[pfn - r->first] != order)
-		panic("page: 0x%lx freed as order %u, but its state is 0x%x",
-		      pfn << PAGE_SHIFT, order,
-		      r->state[pfn - r->first]);
-	page_zone.stats.free += UINT64_C(1) << order;
-	for (; order < PAGE_ORDER_MAX; order++) {
-		buddy = pfn ^ (UINT64_C(1) << order);
-		if (buddy < r->first || buddy >= r->mark ||
-		    r->state[buddy - r->first] != (PAGE_FREE | order))
-			break;
-		page_take(r, buddy);
-		r->state[pfn - r->first] = PAGE_INNER;
-		pfn = MIN(pfn, buddy);
-	}
-	page_push(r, pfn, order);
-}
-
 void page_free(void *p, unsigned order)
 {
-	irqflags_t flags;
+	uint64_t pfn;
 
 	if (!p)
 		return;
-	flags = spin_lock(&page_zone.lock);
-	page_free_locked(page_pfn(p), order);
-	spin_unlock(&page_zone.lock, flags);
-}
-
-/* The state bytes take the range's own first pages. */
-static void page_add_locked(uint64_t first, uint64_t end)
-{
-	struct page_range *r;
-	uint64_t meta;
-
-	meta = DIV_ROUND_UP(end - first, (uint64_t)PAGE_SIZE + 1);
-	if (page_zone.nranges == BOOTINFO_RANGES || end - first <= meta)
+	if (unlikely(poison_on))
+		page_poison(p, order, (uintptr_t)__builtin_return_address(0));
+	if (!order && page_cache_free(p))
 		return;
-	r = &page_zone.range[page_zone.nranges++];
-	r->state = phys_to_virt(first << PAGE_SHIFT);
-	r->first = r->mark = first + meta;
-	r->end = end;
-	page_zone.stats.total += end - r->first;
-	page_zone.stats.free += end - r->first;
-	page_zone.stats.low_water = page_zone.stats.free;
-}
-
-void page_add(phys_t pa, uint64_t size)
-{
-	uint64_t first = DIV_ROUND_UP(pa, (uint64_t)PAGE_SIZE);
-	uint64_t end = (pa + size) >> PAGE_SHIFT;
-	irqflags_t flags;
-
-	if (end <= first)
-		return;
-	flags = spin_lock(&page_zone.lock);
-	if (!page_zone.free[0].next)
-		for (unsigned o = 0; o <= PAGE_ORDER_MAX; o++)
-			list_init(&page_zone.free[o]);
-	page_add_locked(first, end);
-	spin_unlock(&page_zone.lock, flags);
-}
-
-/* Forget every range: a host test starts over with a fresh arena. */
-void page_reset(void)
-{
-	irqflags_t flags = spin_lock(&page_zone.lock);
-
-	page_zone.nranges = 0;
-	page_zone.free[0].next = NULL;
-	memset(&page_zone.stats, 0, sizeof(page_zone.stats));
-	spin_unlock(&page_zone.lock, flags);
+	pfn = virt_to_phys(p) >> PAGE_SHIFT;
+	page_zone_free(page_range_of(NULL, pfn), pfn, order);
 }
 
 unsigned page_order(size_t size)
@@ -268,10 +292,46 @@ unsigned page_order(size_t size)
 	       ilog2_up(DIV_ROUND_UP(size, (size_t)PAGE_SIZE));
 }
 
+/* ---- counting ---- */
+
+static unsigned page_cached_of(unsigned node)
+{
+	unsigned n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		struct page_cache *c = &page_cache[cpu];
+		irqflags_t flags = spin_lock(&c->lock);
+
+		if (c->home == node + 1)
+			n += c->n;
+		spin_unlock(&c->lock, flags);
+	}
+	return n;
+}
+
+void page_stats_node(unsigned node, struct page_stats *st)
+{
+	page_zone_stats(node, st);
+	st->cached = page_cached_of(node);
+	st->free += st->cached;
+}
+
 void page_stats(struct page_stats *st)
 {
-	irqflags_t flags = spin_lock(&page_zone.lock);
+	struct page_stats one;
 
-	*st = page_zone.stats;
-	spin_unlock(&page_zone.lock, flags);
+	*st = (struct page_stats){ 0 };
+	for (unsigned i = 0; i < node_count(); i++) {
+		page_stats_node(i, &one);
+		st->total += one.total;
+		st->free += one.free;
+		st->low_water += one.low_water;
+		st->cached += one.cached;
+	}
+}
+
+void page_reset(void)
+{
+	memset(page_cache, 0, sizeof(page_cache));
+	page_zone_reset();
 }
