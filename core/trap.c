@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/trap.h"
 
+#include "core/extable.h"
 #include "core/heap.h"
 #include "core/irq.h"
 #include "core/lapic.h"
@@ -12,7 +13,9 @@
 #include "core/x86reg.h"
 
 #define TRAP_NMI	2
+#define TRAP_UD		6
 #define TRAP_DF		8
+#define TRAP_GP		13
 #define TRAP_PF		14
 #define TRAP_MC		18
 
@@ -53,6 +56,7 @@ struct descriptor_table {
 	uint64_t base;
 } __packed;
 
+extern const struct extable extable_start[], extable_end[];
 extern const char trap_stubs[];		/* boot/trap_entry.S */
 void trap_handle(struct trap_frame *f);
 void trap_interrupt_handle(unsigned vector);
@@ -165,6 +169,21 @@ static __noreturn void trap_panic(const struct trap_frame *f)
 		 f->rbp);
 }
 
+/* Was it an instruction that may fault? Then it goes on where it said. */
+static bool trap_fixup(struct trap_frame *f)
+{
+	uintptr_t to;
+
+	if (f->vector != TRAP_UD && f->vector != TRAP_GP &&
+	    f->vector != TRAP_PF)
+		return false;
+	to = extable_find(extable_start, (size_t)(extable_end - extable_start),
+			  f->rip);
+	if (to)
+		f->rip = to;
+	return to != 0;
+}
+
 void trap_handle(struct trap_frame *f)
 {
 	unsigned stopper = READ_ONCE(trap_stopper);
@@ -175,7 +194,8 @@ void trap_handle(struct trap_frame *f)
 		__atomic_fetch_add(&trap_stopped, 1, __ATOMIC_RELEASE);
 		x86_halt_forever();
 	}
-	trap_panic(f);
+	if (!trap_fixup(f))
+		trap_panic(f);
 }
 
 void trap_interrupt_handle(unsigned vector)

@@ -3,6 +3,7 @@
 #ifndef CORE_X86_H
 #define CORE_X86_H
 
+#include "core/extable.h"
 #include "core/types.h"
 
 #define X86_MSR_APIC_BASE	0x01b
@@ -38,6 +39,41 @@ static inline void x86_wrmsr(uint32_t msr, uint64_t val)
 {
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val),
 			 "d"((uint32_t)(val >> 32)) : "memory");
+}
+
+/* For MSRs that may not exist: false when the CPU raised #GP. */
+static inline bool x86_rdmsr_safe(uint32_t msr, uint64_t *val)
+{
+	uint32_t lo, hi, ok = 0;
+
+	__asm__ volatile("1: rdmsr; movl $1, %2; 2:" EXTABLE(1b, 2b)
+			 : "=a"(lo), "=d"(hi), "+r"(ok) : "c"(msr));
+	if (ok)
+		*val = (uint64_t)hi << 32 | lo;
+	return ok;
+}
+
+static inline bool x86_wrmsr_safe(uint32_t msr, uint64_t val)
+{
+	uint32_t ok = 0;
+
+	__asm__ volatile("1: wrmsr; movl $1, %0; 2:" EXTABLE(1b, 2b)
+			 : "+r"(ok) : "c"(msr), "a"((uint32_t)val),
+			 "d"((uint32_t)(val >> 32)) : "memory");
+	return ok;
+}
+
+/* For addresses that may not be mapped: false when the CPU raised #PF, #GP. */
+static inline bool x86_read_safe(uintptr_t addr, uint64_t *val)
+{
+	uint32_t ok = 0;
+	uint64_t v;
+
+	__asm__ volatile("1: movq (%2), %0; movl $1, %1; 2:" EXTABLE(1b, 2b)
+			 : "=&r"(v), "+&r"(ok) : "r"(addr) : "memory");
+	if (ok)
+		*val = v;
+	return ok;
 }
 
 static inline uint64_t x86_rdtsc(void)
