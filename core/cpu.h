@@ -34,6 +34,28 @@ bool cpu_irqs_on(void);
 /* Send an interrupt to one CPU; the vector must be one of core/irq.h. */
 void cpu_send_ipi(unsigned cpu, unsigned vector);
 
+/* CPUs: bit n % 64 of word n / 64. */
+struct cpu_set {
+	uint64_t word[(CPU_MAX + 63) / 64];
+};
+
+static inline void cpu_set_add(struct cpu_set *set, unsigned cpu)
+{
+	set->word[cpu / 64] |= UINT64_C(1) << cpu % 64;
+}
+
+static inline bool cpu_set_has(const struct cpu_set *set, unsigned cpu)
+{
+	return set->word[cpu / 64] >> cpu % 64 & 1;
+}
+
+/*
+ * Send the same interrupt to every CPU in set, which may be empty; at once where
+ * the hypervisor helps (virt/pv_ipi.c). No interrupt is lost, but one may come
+ * twice. Any context.
+ */
+void cpu_send_ipi_set(const struct cpu_set *set, unsigned vector);
+
 /*
  * Arm this CPU's one-shot timer for the absolute time deadline (NSEC_NEVER:
  * disarm). A deadline in the past fires at once. Interrupts off.

@@ -6,6 +6,7 @@
 #include "core/cpu.h"
 #include "core/dma.h"
 #include "core/io.h"
+#include "core/irq.h"
 #include "core/lapic.h"
 #include "core/panic.h"
 #include "core/percpu.h"
@@ -156,6 +157,32 @@ bool cpu_irqs_on(void)
 void cpu_send_ipi(unsigned cpu, unsigned vector)
 {
 	lapic_ipi(percpu_of(cpu)->apic_id, vector);
+}
+
+static bool hw_set_is_many(const struct cpu_set *set)
+{
+	uint64_t first = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(set->word); i++) {
+		uint64_t w = set->word[i];
+
+		if ((w && first) || (w & (w - 1)))
+			return true;
+		first |= w;
+	}
+	return false;
+}
+
+void cpu_send_ipi_set(const struct cpu_set *set, unsigned vector)
+{
+	unsigned n = cpu_count();
+
+	if (!lapic_pv_ipi || !hw_set_is_many(set) || !lapic_pv_ipi(set, vector))
+		for (unsigned cpu = 0; cpu < n; cpu++)
+			if (cpu_set_has(set, cpu))
+				cpu_send_ipi(cpu, vector);
+	if (lapic_pv_yield && vector == IRQ_VECTOR_CALL)
+		lapic_pv_yield(set);
 }
 
 void cpu_timer_arm(nsec_t deadline)

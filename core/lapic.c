@@ -9,6 +9,7 @@
 #include "core/lapicreg.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "core/percpu.h"
 #include "core/x86.h"
 
 #define CPUID_X2APIC		BIT(21)		/* leaf 1 ECX */
@@ -25,6 +26,9 @@ static struct {
 	uint64_t timer_hz;
 	struct clock_scale ns_to_ticks;
 } lapic;
+
+bool (*lapic_pv_ipi)(const struct cpu_set *set, unsigned vector);
+void (*lapic_pv_yield)(const struct cpu_set *set);
 
 static uint32_t lapic_read(unsigned reg)
 {
@@ -84,8 +88,22 @@ uint32_t lapic_id(void)
 	return lapic.x2 ? id : FIELD_GET(LAPIC_ID_XAPIC, id);
 }
 
+/*
+ * KVM's msr.rst, MSR_KVM_EOI_EN: looked at and cleared by one instruction, for
+ * the host may change its mind between two. No lock: it does so only while
+ * this CPU does not run. Without such a host the bit is always clear.
+ */
 void lapic_eoi(void)
 {
+	struct percpu *cpu = this_cpu();
+	bool skip;
+
+	__asm__ volatile("btrl $0, %0" : "+m"(cpu->pv_eoi), "=@ccc"(skip));
+	if (skip) {
+		cpu->eoi_skipped++;
+		return;
+	}
+	cpu->eoi_written++;
 	lapic_write(LAPIC_EOI, 0);
 }
 

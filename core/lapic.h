@@ -7,6 +7,7 @@
 #ifndef CORE_LAPIC_H
 #define CORE_LAPIC_H
 
+#include "core/cpu.h"
 #include "core/types.h"
 
 /* Once, on the boot CPU: choose the mode, map the registers. */
@@ -14,12 +15,23 @@ void lapic_init(phys_t base);
 /* On every CPU: enable it, all local interrupts masked. */
 void lapic_init_cpu(void);
 uint32_t lapic_id(void);		/* of this CPU */
+/*
+ * The end of an interrupt. The hypervisor may have said in this CPU's word that
+ * it needs no register write (virt/pv_eoi.c); both kinds are counted.
+ */
 void lapic_eoi(void);
 bool lapic_x2(void);			/* x2APIC mode? */
 
 /* Fixed-mode IPI to one APIC id. */
 void lapic_ipi(uint32_t apic_id, unsigned vector);
 void lapic_nmi_others(void);
+/*
+ * The hypervisor's way to several CPUs at once; false: nothing is known to have
+ * arrived, send one by one. NULL: there is none. Set by virt/.
+ */
+extern bool (*lapic_pv_ipi)(const struct cpu_set *set, unsigned vector);
+/* After IRQ_VECTOR_CALL went to set, whose answer is awaited. NULL or virt/'s. */
+extern void (*lapic_pv_yield)(const struct cpu_set *set);
 /* INIT, and STARTUP at the page of physical address pa (vol. 3, 9.4.4). */
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, phys_t pa);

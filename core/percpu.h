@@ -19,6 +19,8 @@ struct percpu {
 	bool need_resched;		/* any CPU may set it */
 	bool online;			/* any CPU may read it */
 	uint64_t spurious;
+	uint32_t pv_eoi;		/* bit 0 is the host's: see lapic_eoi() */
+	uint64_t eoi_skipped, eoi_written;	/* any CPU may read them */
 	void *tables;			/* GDT, TSS and IST stacks of core/trap.c */
 };
 

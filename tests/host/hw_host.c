@@ -631,6 +631,13 @@ void cpu_send_ipi(unsigned cpu, unsigned vector)
 	host_deliver(cpu, vector);
 }
 
+void cpu_send_ipi_set(const struct cpu_set *set, unsigned vector)
+{
+	for (unsigned cpu = 0; cpu < host.cpus; cpu++)
+		if (cpu_set_has(set, cpu))
+			cpu_send_ipi(cpu, vector);
+}
+
 /* ---- time ---- */
 
 nsec_t time_now(void)
