@@ -26,6 +26,7 @@
 #include "core/cmdline.h"
 #include "core/cpu.h"
 #include "core/device.h"
+#include "core/failnth.h"
 #include "core/heap.h"
 #include "core/ioapic.h"
 #include "core/lapic.h"
@@ -457,6 +458,7 @@ void boot_main(uint64_t entry_tsc, uint64_t start_info)
 	boot_cmdline();
 	boot_log_level();
 	poison_init();
+	failnth_init();
 	json_quiet = !cmdline_bool("json", true);
 	hyper_detect();
 	boot_firmware();

@@ -13,5 +13,6 @@ void *heap_zalloc(size_t size);			/* cleared */
 void *heap_calloc(size_t n, size_t size);	/* cleared; checks n * size */
 void heap_free(void *p);			/* NULL is allowed */
 size_t heap_in_use(void);			/* bytes */
+uint64_t heap_allocs(void);			/* since start, successful */
 
 #endif

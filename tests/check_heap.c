@@ -8,6 +8,7 @@
 #define heap_calloc	k_calloc
 #define heap_free	k_free
 #define heap_in_use	k_in_use
+#define heap_allocs	k_allocs
 #include "core/heap.c"
 
 #include <check.h>
@@ -98,6 +99,103 @@ START_TEST(freeing_twice_panics)
 }
 END_TEST
 
+START_TEST(freeing_twice_with_others_between_panics)
+{
+	void *p[3] = { k_alloc(30), k_alloc(30), k_alloc(30) };
+
+	for (unsigned i = 0; i < 3; i++)
+		k_free(p[i]);
+	k_alloc(32);
+	k_free(p[1]);
+}
+END_TEST
+
+START_TEST(freeing_a_large_one_twice_panics)
+{
+	void *p = k_alloc(5000);
+
+	k_free(p);
+	k_free(p);
+}
+END_TEST
+
+START_TEST(freeing_the_inside_of_an_object_panics)
+{
+	char *p = k_alloc(200);
+
+	k_free(p + 16 * _i);
+}
+END_TEST
+
+/* Whatever was stored there: only the page's own bits say what is in use. */
+START_TEST(contents_do_not_make_an_object_look_free)
+{
+	uint64_t *p = k_alloc(64), copy[8];
+
+	memcpy(copy, p, sizeof(copy));
+	k_free(p);
+	ck_assert_ptr_eq(k_alloc(64), p);
+	memcpy(p, copy, sizeof(copy));
+	k_free(p);
+	ck_assert_uint_eq(k_in_use(), 0);
+}
+END_TEST
+
+START_TEST(a_store_to_a_free_object_is_noticed)
+{
+	uint64_t *p = k_alloc(64);
+
+	k_free(p);
+	p[_i] = 0x1234;
+	k_alloc(64);
+}
+END_TEST
+
+/* The classes' last bytes; 32 is the smallest. */
+START_TEST(poison_finds_a_store_after_free)
+{
+	static const size_t size[] = { 32, 64, 512, 1024, 5000 };
+	char *p;
+
+	poison_on = true;
+	p = k_alloc(size[_i]);
+	k_free(p);
+	p[size[_i] - 1] ^= 1;
+	k_alloc(size[_i]);
+}
+END_TEST
+
+START_TEST(poison_finds_freeing_twice)
+{
+	void *p;
+
+	poison_on = true;
+	p = k_alloc(48);
+	k_free(p);
+	k_free(p);
+}
+END_TEST
+
+START_TEST(poisoned_objects_come_and_go)
+{
+	static uint8_t *p[200];
+
+	srand(3);
+	for (unsigned step = 0; step < 20000; step++) {
+		unsigned i = (unsigned)rand() % 200;
+		size_t size = 1 + (size_t)rand() % 1500;
+
+		poison_on = step > 2000;	/* some were freed before */
+		k_free(p[i]);
+		p[i] = k_alloc(size);
+		memset(p[i], (int)i, size);
+	}
+	for (unsigned i = 0; i < 200; i++)
+		k_free(p[i]);
+	ck_assert_uint_eq(k_in_use(), 0);
+}
+END_TEST
+
 START_TEST(freeing_a_stranger_panics)
 {
 	k_free((char *)page_alloc_zero(0) + 64);
@@ -115,6 +213,19 @@ int main(void)
 	tcase_add_test(tc, impossible_sizes_give_null);
 	tcase_add_test(tc, out_of_pages_gives_null);
 	tcase_add_test_raise_signal(tc, freeing_twice_panics, SIGABRT);
+	tcase_add_test_raise_signal(tc,
+		freeing_twice_with_others_between_panics, SIGABRT);
+	tcase_add_test_raise_signal(tc, freeing_a_large_one_twice_panics,
+				    SIGABRT);
+	tcase_add_loop_test_raise_signal(tc,
+		freeing_the_inside_of_an_object_panics, SIGABRT, 1, 4);
+	tcase_add_test(tc, contents_do_not_make_an_object_look_free);
+	tcase_add_loop_test_raise_signal(tc,
+		a_store_to_a_free_object_is_noticed, SIGABRT, 0, 2);
+	tcase_add_loop_test_raise_signal(tc, poison_finds_a_store_after_free,
+					 SIGABRT, 0, 5);
+	tcase_add_test_raise_signal(tc, poison_finds_freeing_twice, SIGABRT);
+	tcase_add_test(tc, poisoned_objects_come_and_go);
 	tcase_add_test_raise_signal(tc, freeing_a_stranger_panics, SIGABRT);
 	return suite_run("heap");
 }

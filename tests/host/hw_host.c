@@ -102,6 +102,7 @@ static struct {
 
 	struct host_block *bucket[HOST_BUCKETS];
 	size_t heap_bytes;
+	uint64_t heap_allocs;
 	unsigned fail_in;
 	bool failed;
 	uint64_t pages_free;
@@ -838,6 +839,7 @@ static void *host_heap(size_t size, bool clear, void *caller)
 	b->next = *slot;
 	*slot = b;
 	host.heap_bytes += size;
+	host.heap_allocs++;
 	return b->p;
 }
 
@@ -879,6 +881,11 @@ void heap_free(void *p)
 size_t heap_in_use(void)
 {
 	return host.heap_bytes;
+}
+
+uint64_t heap_allocs(void)
+{
+	return host.heap_allocs;
 }
 
 static unsigned host_heap_leaks(const struct host_block **last)
