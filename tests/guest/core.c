@@ -6,8 +6,6 @@
 #include "core/bootinfo.h"
 #include "core/clock.h"
 #include "core/cpu.h"
-#include "core/heap.h"
-#include "core/page.h"
 #include "core/panic.h"
 #include "core/percpu.h"
 #include "core/report.h"
@@ -73,23 +71,6 @@ KTEST(core, an_unmapped_address_is_not_handed_out_again)
 		vm_unmap(b, PAGE_SIZE);
 }
 
-KTEST(core, pages_and_heap_give_back_what_they_took)
-{
-	struct page_stats before, after;
-	size_t heap = heap_in_use();
-	void *p[8];
-
-	page_stats(&before);
-	for (unsigned i = 0; i < ARRAY_SIZE(p); i++)
-		KEXPECT(t, (p[i] = page_alloc(i % 4)) != NULL);
-	for (unsigned i = 0; i < ARRAY_SIZE(p); i++)
-		page_free(p[i], i % 4);
-	page_stats(&after);
-	KEXPECT_EQ(t, before.free, after.free);
-	heap_free(heap_alloc(40));
-	KEXPECT_EQ(t, heap_in_use(), heap);
-}
-
 static void core_note_cpu(void *arg)
 {
 	unsigned *seen = arg;
@@ -118,12 +99,4 @@ KTEST(core, a_symbol_is_found_by_an_address_in_it)
 	KEXPECT_MSG(t, !strcmp(sym, "vm_audit+0x1"), "%s", sym);
 	panic_symbol((uintptr_t)core_note_cpu, sym, sizeof(sym));
 	KEXPECT_MSG(t, !strcmp(sym, "core_note_cpu+0x0"), "%s", sym);
-}
-
-KTEST(core, memory_below_the_image_is_not_handed_out)
-{
-	void *p = page_alloc_below(0, MIB(1));
-
-	KEXPECT(t, p == NULL);
-	page_free(p, 0);
 }
