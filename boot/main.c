@@ -31,6 +31,7 @@
 #include "core/ioapic.h"
 #include "core/lapic.h"
 #include "core/log.h"
+#include "core/monitor.h"
 #include "core/ns16550.h"
 #include "core/numa.h"
 #include "core/page.h"
@@ -62,6 +63,9 @@ static const struct cmdline_key key_run = {
 	"run", "tour|report|shell|probe|all|SUITE,…",
 	"what to do after start (default: tour)" };
 CMDLINE_KEY(key_run);
+static const struct cmdline_key key_do = {
+	"do", "\"LINE;LINE\"", "monitor commands to run before run=" };
+CMDLINE_KEY(key_do);
 static const struct cmdline_key key_log = {
 	"log", "err|warn|info|debug", "the least important lines to print" };
 CMDLINE_KEY(key_log);
@@ -418,6 +422,35 @@ static unsigned boot_wanted(char *run, char *suites)
 	return wanted || *suites ? wanted : BOOT_TOUR;
 }
 
+/* One command of do=; what fails is named, and fails the boot. */
+static bool boot_do_line(char *line)
+{
+	char text[BOOTINFO_CMDLINE];
+	int err;
+
+	memcpy(text, line, strlen(line) + 1);	/* monitor_exec() cuts it up */
+	err = monitor_exec(line);
+	if (err)
+		log_err("lodger", "do=\"%s\": %s", text, errno_name(err));
+	return !err;
+}
+
+static bool boot_do(void)
+{
+	char line[BOOTINFO_CMDLINE];
+	bool ok = true;
+
+	if (cmdline_get("do", line, sizeof(line)))
+		return true;
+	for (char *w = line, *next; ok && w; w = next) {
+		next = strchr(w, ';');
+		if (next)
+			*next++ = 0;
+		ok = boot_do_line(w);
+	}
+	return ok;
+}
+
 static bool boot_run(void)
 {
 	char run[256] = "", suites[256];
@@ -471,7 +504,7 @@ void boot_main(uint64_t entry_tsc, uint64_t start_info)
 	boot_devices();
 	boot_report();
 
-	ok = boot_run();
+	ok = boot_do() && boot_run();
 	driver_stop_all();
 	iommu_stop();
 	log_info("lodger", "%s", ok ? "goodbye" : "goodbye, with failures");
