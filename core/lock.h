@@ -38,6 +38,11 @@ typedef unsigned long irqflags_t;
 
 void spin_init(struct spinlock *l, const char *name);
 irqflags_t spin_lock(struct spinlock *l);
+/*
+ * Take l if it is free at once; false otherwise. For NMIs, which may have
+ * struck the holder itself, or one who waits. On the machine only.
+ */
+bool spin_try(struct spinlock *l, irqflags_t *flags);
 void spin_unlock(struct spinlock *l, irqflags_t flags);
 /* For the first line of a _locked function: panics unless this CPU holds l. */
 void spin_assert_held(const struct spinlock *l);
