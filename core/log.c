@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One lock, one console. A line is composed on the stack and written whole.
- * Panic breaks the lock (log_force) so that its words always come out.
+ * The CPU that panics goes past the lock (log_force), so that its words come out.
  */
 #include "core/log.h"
 
@@ -14,18 +14,32 @@
 enum log_level log_level = LOG_INFO;
 
 static struct spinlock log_lock = SPINLOCK_INIT("log");
-static bool log_forced;
+static unsigned log_forced;	/* CPU + 1 that goes past the lock, or 0 */
 
 void log_force(void)
 {
-	log_forced = true;
+	if (READ_ONCE(log_forced))
+		return;
+	WRITE_ONCE(log_forced, cpu_id() + 1);
+	ns16550_hurry();
+}
+
+bool console_try(const char *s, size_t len)
+{
+	irqflags_t flags;
+
+	if (!spin_try(&log_lock, &flags))
+		return false;
+	ns16550_write(s, len);
+	spin_unlock(&log_lock, flags);
+	return true;
 }
 
 void console_write(const char *s, size_t len)
 {
 	irqflags_t flags;
 
-	if (log_forced) {
+	if (READ_ONCE(log_forced) == cpu_id() + 1) {
 		ns16550_write(s, len);
 		return;
 	}

@@ -32,7 +32,12 @@ void log_line(enum log_level level, const char *who, const char *fmt, ...)
 /* Text as it stands: no time, no name, no newline added. */
 void console_printf(const char *fmt, ...) __printf(1, 2);
 void console_write(const char *s, size_t len);
-/* From now on nobody waits for the log's lock: for panic. */
+/* The same at once or not at all, for an NMI: false when somebody writes. */
+bool console_try(const char *s, size_t len);
+/*
+ * From now on this CPU does not wait for the log's lock, nor much longer for
+ * the console: for panic.
+ */
 void log_force(void);
 
 #endif

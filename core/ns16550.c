@@ -30,9 +30,11 @@
 
 #define UART_FIFO	16
 #define UART_STUCK	NSEC_PER_SEC	/* well below core/lock.c's patience */
+#define UART_HURRY	(2 * NSEC_PER_SEC)
 
 static struct {
 	bool present, stuck;
+	nsec_t until;			/* no wait after that; 0: no such end */
 	unsigned room;			/* known to be free in the FIFO */
 	void (*rx)(void);
 	/* one writer (the interrupt), one reader: */
@@ -56,6 +58,23 @@ bool ns16550_init(void)
 	return true;
 }
 
+void ns16550_hurry(void)
+{
+	uart.until = time_now() + UART_HURRY;
+}
+
+bool ns16550_stuck(void)
+{
+	return uart.stuck;
+}
+
+static nsec_t uart_patience(void)
+{
+	nsec_t deadline = time_now() + UART_STUCK;
+
+	return uart.until ? MIN(deadline, uart.until) : deadline;
+}
+
 /* The FIFO is empty when THRE is set, so one look is good for 16 bytes. */
 static void uart_put(uint8_t c)
 {
@@ -63,8 +82,7 @@ static void uart_put(uint8_t c)
 
 	if (!uart.room) {
 		if (poll_until(lsr, x86_inb(COM1 + UART_LSR),
-			       lsr & UART_LSR_THRE,
-			       time_now() + UART_STUCK)) {
+			       lsr & UART_LSR_THRE, uart_patience())) {
 			uart.stuck = true;
 			return;
 		}

@@ -12,6 +12,9 @@
 
 /* 115200 8N1, FIFOs on. Returns false when no UART answers; then mute. */
 bool ns16550_init(void);
+/* From now on all waits together are bounded by two seconds: for panic. */
+void ns16550_hurry(void);
+bool ns16550_stuck(void);
 void ns16550_write(const char *s, size_t len);	/* \n becomes \r\n */
 
 /*
