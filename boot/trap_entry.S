@@ -5,6 +5,26 @@
  * more, because they are on the path of every I/O. There is no user mode: GS
  * always is the kernel's.
  */
+#include "core/trapreg.h"
+
+	.macro trap_pop
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %r11
+	popq %r10
+	popq %r9
+	popq %r8
+	popq %rdi
+	popq %rsi
+	popq %rbx
+	popq %rdx
+	popq %rcx
+	popq %rax
+	popq %rbp
+	.endm
+
 	.text
 	.balign 16
 	.globl trap_stubs
@@ -27,11 +47,12 @@ trap_stubs:
 	.endr
 
 trap_exception:				/* struct trap_frame of core/trap.h */
+	pushq %rbp			/* links the interrupted frame */
+	movq %rsp, %rbp
 	pushq %rax
 	pushq %rcx
 	pushq %rdx
 	pushq %rbx
-	pushq %rbp
 	pushq %rsi
 	pushq %rdi
 	pushq %r8
@@ -44,25 +65,29 @@ trap_exception:				/* struct trap_frame of core/trap.h */
 	pushq %r15
 	cld
 	movq %rsp, %rdi
-	movq %rsp, %rbp
 	andq $-16, %rsp
 	call trap_handle
-	movq %rbp, %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %r11
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rdi
-	popq %rsi
-	popq %rbp
-	popq %rbx
-	popq %rdx
-	popq %rcx
-	popq %rax
+	leaq -TRAP_RBP(%rbp), %rsp
+	cmpl $TRAP_NMI, TRAP_VECTOR(%rsp)
+	je 1f
+	/*
+	 * IRETQ would open the door to the next NMI, and it might be the
+	 * handler of one that faulted. There is no other privilege level to
+	 * return to, so the way back is RIP and RFLAGS on the interrupted
+	 * stack: they overwrite our copies of RSP and SS at most.
+	 */
+	movq TRAP_RSP(%rsp), %rax
+	movq TRAP_RIP(%rsp), %rcx
+	movq TRAP_RFLAGS(%rsp), %rdx
+	subq $16, %rax
+	movq %rcx, 8(%rax)
+	movq %rdx, (%rax)
+	movq %rax, TRAP_VECTOR(%rsp)
+	trap_pop
+	movq (%rsp), %rsp
+	popfq
+	ret
+1:	trap_pop
 	addq $16, %rsp
 	iretq
 

@@ -16,7 +16,7 @@
 #define IRQ_VECTOR_TIMER	0xf0
 #define IRQ_VECTOR_RESCHED	0xf1
 #define IRQ_VECTOR_CALL		0xf2
-#define IRQ_VECTOR_STOP		0xf3	/* panic: stop this CPU */
+#define IRQ_VECTOR_NMI		0xf3	/* what an NMI could not say */
 #define IRQ_VECTOR_SPURIOUS	0xff
 
 typedef void irq_fn(void *arg);

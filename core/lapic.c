@@ -136,6 +136,21 @@ void lapic_ipi(uint32_t apic_id, unsigned vector)
 	lapic_icr(apic_id, LAPIC_ICR_ASSERT | vector);
 }
 
+void lapic_ipi_self(unsigned vector)
+{
+	uint32_t cmd = LAPIC_ICR_SELF | LAPIC_ICR_ASSERT | vector;
+
+	if (lapic.x2)
+		x86_wrmsr(X86_MSR_X2APIC + LAPIC_ICR / 16, cmd);
+	else
+		lapic_write(LAPIC_ICR, cmd);
+}
+
+void lapic_nmi(uint32_t apic_id)
+{
+	lapic_icr(apic_id, LAPIC_ICR_ASSERT | LAPIC_ICR_NMI);
+}
+
 void lapic_nmi_others(void)
 {
 	lapic_icr(0, LAPIC_ICR_OTHERS | LAPIC_ICR_ASSERT | LAPIC_ICR_NMI);

@@ -24,6 +24,9 @@ bool lapic_x2(void);			/* x2APIC mode? */
 
 /* Fixed-mode IPI to one APIC id. */
 void lapic_ipi(uint32_t apic_id, unsigned vector);
+/* To this CPU itself; from an NMI too: it leaves ICR's upper half alone. */
+void lapic_ipi_self(unsigned vector);
+void lapic_nmi(uint32_t apic_id);
 void lapic_nmi_others(void);
 /*
  * The hypervisor's way to several CPUs at once; false: nothing is known to have

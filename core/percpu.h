@@ -9,6 +9,14 @@
 #include "core/cpu.h"
 #include "core/types.h"
 
+/* Where an NMI struck: core/nmi.c. */
+struct nmi_shot {
+	uintptr_t rip[14];
+	unsigned n, in_irq;
+	bool waits;			/* to be printed by an interrupt */
+	nsec_t next;			/* no report before that */
+};
+
 struct percpu {
 	struct percpu *self;		/* at offset 0: how GS finds us */
 	unsigned id;
@@ -21,6 +29,12 @@ struct percpu {
 	uint64_t spurious;
 	uint32_t pv_eoi;		/* bit 0 is the host's: see lapic_eoi() */
 	uint64_t eoi_skipped, eoi_written;	/* any CPU may read them */
+	uint64_t nmis;
+	unsigned in_nmi;
+	struct nmi_shot shot;
+	bool stopped;			/* by a panic; any CPU may read it */
+	bool deaf;			/* the panicking CPU's: took no NMI */
+	uintptr_t stopped_at;
 	void *tables;			/* GDT, TSS and IST stacks of core/trap.c */
 };
 
@@ -33,6 +47,17 @@ static inline struct percpu *this_cpu(void)
 }
 
 struct percpu *percpu_of(unsigned cpu);
+
+/* The name of the thread that p runs; never NULL. For the last words. */
+const char *percpu_name(const struct percpu *p);
+extern const char *(*percpu_thread_name)(const struct percpu *p);
+/* This CPU goes no further than rip: a panic need not wait for it. */
+void percpu_stopped(uintptr_t rip);
+/*
+ * Is GS this CPU's? If something has overwritten it, put it right: a panic
+ * that cannot say which CPU it is on would never end.
+ */
+void percpu_rescue(void);
 
 /*
  * Called at the end of every interrupt after its EOI, interrupts off, on the

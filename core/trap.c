@@ -1,25 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/trap.h"
 
+#include "core/bits.h"
 #include "core/extable.h"
+#include "core/fmt.h"
 #include "core/heap.h"
 #include "core/irq.h"
 #include "core/lapic.h"
+#include "core/log.h"
+#include "core/nmi.h"
 #include "core/page.h"
 #include "core/panic.h"
 #include "core/string.h"
+#include "core/trapreg.h"
 #include "core/vm.h"
 #include "core/x86.h"
 #include "core/x86reg.h"
 
-#define TRAP_NMI	2
-#define TRAP_UD		6
-#define TRAP_DF		8
-#define TRAP_GP		13
-#define TRAP_PF		14
-#define TRAP_MC		18
+#define TRAP_TEXT	192
+#define CPUID_SMEP	BIT(7)		/* leaf 7 EBX */
+#define CPUID_SMAP	BIT(20)
+#define CPUID_UMIP	BIT(2)		/* leaf 7 ECX */
 
-#define TRAP_STOP_WAIT	(100 * NSEC_PER_MSEC)
+_Static_assert(offsetof(struct trap_frame, rbp) == TRAP_RBP &&
+	       offsetof(struct trap_frame, vector) == TRAP_VECTOR &&
+	       offsetof(struct trap_frame, rip) == TRAP_RIP &&
+	       offsetof(struct trap_frame, rflags) == TRAP_RFLAGS &&
+	       offsetof(struct trap_frame, rsp) == TRAP_RSP,
+	       "boot/trap_entry.S counts on it");
 
 /* Vol. 3, 6.14.1: 64-bit interrupt gate. */
 struct idt_gate {
@@ -64,10 +72,8 @@ void trap_interrupt_handle(unsigned vector);
 void (*percpu_irq_exit)(void);
 
 static struct idt_gate trap_idt[256];
-static unsigned trap_stopper;	/* CPU + 1 that stops all others, or 0 */
-static unsigned trap_stopped;	/* atomic: how many have */
 
-static const char *const trap_name[32] = {
+static const char *const trap_names[32] = {
 	[0] = "divide error", [1] = "debug", [2] = "NMI", [3] = "breakpoint",
 	[4] = "overflow", [5] = "bound range", [6] = "invalid opcode",
 	[7] = "device not available", [8] = "double fault",
@@ -78,10 +84,11 @@ static const char *const trap_name[32] = {
 	[21] = "control protection",
 };
 
-void percpu_load(struct percpu *p)
+const char *trap_name(unsigned vector)
 {
-	p->self = p;
-	x86_wrmsr(X86_MSR_GS_BASE, (uintptr_t)p);
+	const char *name = vector < 32 ? trap_names[vector] : NULL;
+
+	return name ? name : "exception";
 }
 
 void trap_init(void)
@@ -98,6 +105,7 @@ void trap_init(void)
 	trap_idt[TRAP_DF].ist = 1 + TRAP_IST_DF;
 	trap_idt[TRAP_NMI].ist = 1 + TRAP_IST_NMI;
 	trap_idt[TRAP_MC].ist = 1 + TRAP_IST_MC;
+	nmi_init();
 }
 
 void *trap_alloc_tables(void)
@@ -118,6 +126,32 @@ err_stack:
 		stack_free((void *)t->tss.ist[i]);
 	heap_free(t);
 	return NULL;
+}
+
+/* Vol. 2A, CPUID leaf 7: the protections of CR4 that this CPU offers. */
+uint64_t trap_protections(void)
+{
+	struct x86_cpuid r = { 0 };
+
+	if (x86_cpuid(0, 0).eax >= 7)
+		r = x86_cpuid(7, 0);
+	return (r.ebx & CPUID_SMEP ? X86_CR4_SMEP : 0) |
+	       (r.ebx & CPUID_SMAP ? X86_CR4_SMAP : 0) |
+	       (r.ecx & CPUID_UMIP ? X86_CR4_UMIP : 0);
+}
+
+/*
+ * Against what we do not have (there is no ring 3): a page that becomes a
+ * user's by mistake is then of no use to wild code. A hypervisor that offers
+ * a bit and refuses it is not worth a panic.
+ */
+static void trap_protect(void)
+{
+	uint64_t cr4 = x86_cr4(), wanted = trap_protections();
+
+	if (!x86_load_cr4_safe(cr4 | wanted))
+		log_warn("trap", "CPU %u refuses bits 0x%lx of CR4, which it "
+			 "offers", cpu_id(), wanted & ~cr4);
 }
 
 /* Vol. 3, 7.2.3: a TSS descriptor takes two slots. */
@@ -150,23 +184,81 @@ void trap_init_cpu(struct percpu *p)
 			 "1:" : : "i"(X86_CS64) : "rax", "memory");
 	__asm__ volatile("ltr %w0" : : "r"(X86_TSS));
 	/* The boot code's data selectors name the same flat segment. */
+	trap_protect();
+}
+
+/* ---- what happened, in words ---- */
+
+void trap_stack_name(uintptr_t addr, char *buf, size_t size)
+{
+	static const char *const ist[] = {
+		[TRAP_IST_DF] = "double-fault", [TRAP_IST_NMI] = "NMI",
+		[TRAP_IST_MC] = "machine-check",
+	};
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		const struct trap_tables *t = percpu_of(cpu)->tables;
+
+		for (unsigned i = 0; t && i < TRAP_ISTS; i++) {
+			if (!stack_holds((void *)t->tss.ist[i], addr))
+				continue;
+			fmt_snprintf(buf, size, "CPU %u's %s stack", cpu, ist[i]);
+			return;
+		}
+	}
+	if (stack_is_boot(addr))
+		fmt_snprintf(buf, size, "the boot stack");
+	else
+		fmt_snprintf(buf, size, "the stack of thread %s",
+			     percpu_name(this_cpu()));
+}
+
+static const char *trap_access(const struct trap_frame *f)
+{
+	return f->error & TRAP_PF_FETCH ? "execution of" :
+	       f->error & TRAP_PF_WRITE ? "write to" : "read of";
+}
+
+/* The page fault's error code (vol. 3, 4.7) as a person would say it. */
+static const char *trap_page_fault_why(const struct trap_frame *f,
+				       uintptr_t addr)
+{
+	if (!(f->error & TRAP_PF_PRESENT))
+		return "nothing is mapped there";
+	if (f->error & TRAP_PF_RESERVED)
+		return "its page table entry has reserved bits set";
+	if (vm_is_user(addr))
+		return "a user's page";
+	return f->error & TRAP_PF_FETCH ? "not executable" : "read-only";
+}
+
+static void trap_describe(const struct trap_frame *f, char *text, size_t size)
+{
+	uintptr_t cr2 = x86_cr2();
+	char stack[64];
+
+	if ((f->vector == TRAP_DF || f->vector == TRAP_PF) &&
+	    stack_is_guard(cr2)) {
+		trap_stack_name(cr2, stack, sizeof(stack));
+		fmt_snprintf(text, size, "stack overflow: %s", stack);
+	} else if (f->vector == TRAP_PF && cr2 < PAGE_SIZE) {
+		fmt_snprintf(text, size, "NULL pointer: %s address 0x%lx",
+			     trap_access(f), cr2);
+	} else if (f->vector == TRAP_PF) {
+		fmt_snprintf(text, size, "page fault: %s %016lx in %s: %s",
+			     trap_access(f), cr2, vm_region(cr2),
+			     trap_page_fault_why(f, cr2));
+	} else {
+		fmt_snprintf(text, size, "%s", trap_name((unsigned)f->vector));
+	}
 }
 
 static __noreturn void trap_panic(const struct trap_frame *f)
 {
-	const char *name = f->vector < 32 ? trap_name[f->vector] : NULL;
-	uint64_t cr2 = x86_cr2();
+	char text[TRAP_TEXT];
 
-	if ((f->vector == TRAP_DF || f->vector == TRAP_PF) &&
-	    stack_is_guard(cr2))
-		name = "stack overflow";
-	panic_at(f->rip, f->rbp,
-		 "%s (vector %lu, error 0x%lx) at %lx, address %lx\n"
-		 "  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n"
-		 "  rsi %016lx rdi %016lx rsp %016lx rbp %016lx",
-		 name ? name : "exception", f->vector, f->error, f->rip, cr2,
-		 f->rax, f->rbx, f->rcx, f->rdx, f->rsi, f->rdi, f->rsp,
-		 f->rbp);
+	trap_describe(f, text, sizeof(text));
+	panic_trap(f, "%s", text);
 }
 
 /* Was it an instruction that may fault? Then it goes on where it said. */
@@ -186,15 +278,9 @@ static bool trap_fixup(struct trap_frame *f)
 
 void trap_handle(struct trap_frame *f)
 {
-	unsigned stopper = READ_ONCE(trap_stopper);
-
-	if (f->vector == TRAP_NMI && stopper) {
-		if (stopper == cpu_id() + 1)
-			return;		/* the host's: let the panic go on */
-		__atomic_fetch_add(&trap_stopped, 1, __ATOMIC_RELEASE);
-		x86_halt_forever();
-	}
-	if (!trap_fixup(f))
+	if (f->vector == TRAP_NMI)
+		nmi_handle(f);
+	else if (!trap_fixup(f))
 		trap_panic(f);
 }
 
@@ -212,15 +298,4 @@ void trap_interrupt_handle(unsigned vector)
 	cpu->in_irq--;
 	if (percpu_irq_exit && !cpu->in_irq)
 		percpu_irq_exit();
-}
-
-void trap_stop_others(void)
-{
-	WRITE_ONCE(trap_stopper, cpu_id() + 1);
-	if (cpu_count() == 1)
-		return;
-	lapic_nmi_others();
-	/* Not for ever: one that is in an NMI already takes no other. */
-	poll_mem_until(READ_ONCE(trap_stopped) >= cpu_count() - 1,
-		       time_now() + TRAP_STOP_WAIT);
 }

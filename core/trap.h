@@ -13,7 +13,7 @@
 /* What boot/trap_entry.S leaves on the stack, lowest address first. */
 struct trap_frame {
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
-	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t rdi, rsi, rbx, rdx, rcx, rax, rbp;
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
 };
@@ -28,10 +28,11 @@ void trap_init(void);
  */
 void *trap_alloc_tables(void);
 void trap_init_cpu(struct percpu *p);
-/*
- * Make every other CPU stop where it is, by NMI, and wait (with a bound) until
- * they have; for panic. From then on this CPU ignores NMIs.
- */
-void trap_stop_others(void);
+/* CR4's SMEP, SMAP and UMIP as far as CPUID offers them: set on every CPU. */
+uint64_t trap_protections(void);
+/* "page fault"; never NULL. */
+const char *trap_name(unsigned vector);
+/* Whose stack, or the guard page of whose stack, is addr in? Any context. */
+void trap_stack_name(uintptr_t addr, char *buf, size_t size);
 
 #endif

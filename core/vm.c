@@ -26,6 +26,7 @@
 /* Vol. 3, 4.5: paging-structure entries. */
 #define PTE_P		BIT_ULL(0)
 #define PTE_RW		BIT_ULL(1)
+#define PTE_US		BIT_ULL(2)
 #define PTE_PWT		BIT_ULL(3)
 #define PTE_PCD		BIT_ULL(4)
 #define PTE_A		BIT_ULL(5)
@@ -41,7 +42,7 @@
 
 extern char image_text_start[], image_text_end[], image_ro_start[],
 	image_ro_end[], image_rw_start[], image_rw_end[], boot_stack_guard[],
-	boot_pml4[];
+	boot_stack_top[], boot_pml4[];
 
 static struct {
 	struct spinlock lock;
@@ -359,6 +360,56 @@ bool stack_is_guard(uintptr_t addr)
 	return e && (*e & PTE_P) && !(*e & (PTE_PS | PTE_PCD));
 }
 
+bool stack_holds(const void *top, uintptr_t addr)
+{
+	return (uintptr_t)top - 1 - addr < PAGE_SIZE + STACK_SIZE;
+}
+
+bool stack_is_boot(uintptr_t addr)
+{
+	return addr - (uintptr_t)boot_stack_guard <
+	       (uintptr_t)(boot_stack_top - boot_stack_guard);
+}
+
+static bool vm_within(uintptr_t addr, const char *start, const char *end)
+{
+	return addr >= (uintptr_t)start && addr < (uintptr_t)end;
+}
+
+const char *vm_region(uintptr_t addr)
+{
+	if (vm_within(addr, image_text_start, image_text_end))
+		return "text";
+	if (vm_within(addr, image_ro_start, image_ro_end))
+		return "rodata";
+	if (vm_within(addr, image_rw_start, image_rw_end))
+		return stack_is_boot(addr) ? "boot stack" : "data";
+	if (addr >= VM_IMAGE_BASE)
+		return "beside the image";
+	if (addr >= VM_MAP_BASE && addr < VM_MAP_BASE + VM_MAP_SIZE)
+		return "mappings and stacks";
+	if (addr >= VM_DIRECT_BASE && addr < VM_MAP_BASE)
+		return "direct mapping";
+	return addr < VM_DIRECT_BASE ? "the low half" : "no memory";
+}
+
+/* Every level must allow it (vol. 3, 4.6). No lock: for panic. */
+bool vm_is_user(uintptr_t addr)
+{
+	const uint64_t *table = vm.root;
+
+	for (unsigned l = VM_LEVELS; table; l--) {
+		uint64_t e = table[addr >> vm_shift(l) & 511];
+
+		if ((e & (PTE_P | PTE_US)) != (PTE_P | PTE_US))
+			return false;
+		if (l == 1 || (e & PTE_PS))
+			return true;
+		table = phys_to_virt(e & PTE_ADDR);
+	}
+	return false;
+}
+
 static uint64_t vm_audit_table(const uint64_t *table, unsigned level,
 			       uint64_t upper, struct vm_audit *a)
 {
@@ -366,7 +417,8 @@ static uint64_t vm_audit_table(const uint64_t *table, unsigned level,
 
 	for (unsigned i = 0; i < 512; i++) {
 		uint64_t e = table[i];
-		uint64_t rights = (upper & e & PTE_RW) | ((upper | e) & PTE_NX);
+		uint64_t rights = (upper & e & (PTE_RW | PTE_US)) |
+				  ((upper | e) & PTE_NX);
 
 		if (!(e & PTE_P))
 			continue;
@@ -376,6 +428,7 @@ static uint64_t vm_audit_table(const uint64_t *table, unsigned level,
 			continue;
 		}
 		a->pages++;
+		a->user += (rights & PTE_US) != 0;
 		if (!(rights & PTE_NX)) {
 			a->executable++;
 			wx += (rights & PTE_RW) != 0;
@@ -388,5 +441,6 @@ void vm_audit(struct vm_audit *a)
 {
 	*a = (struct vm_audit){ 0 };
 	a->low = vm.root[0] & PTE_P;
-	a->writable_executable = vm_audit_table(vm.root, VM_LEVELS, PTE_RW, a);
+	a->writable_executable = vm_audit_table(vm.root, VM_LEVELS,
+						PTE_RW | PTE_US, a);
 }

@@ -45,10 +45,18 @@ void *stack_alloc(void);
 void stack_free(void *top);
 /* Does addr lie in the guard page of a stack? */
 bool stack_is_guard(uintptr_t addr);
+/* Does it lie in that stack, or in the boot stack, guard pages included? */
+bool stack_holds(const void *top, uintptr_t addr);
+bool stack_is_boot(uintptr_t addr);
+
+/* For a fault's message, in any context: "rodata"; may ring 3 touch it? */
+const char *vm_region(uintptr_t addr);
+bool vm_is_user(uintptr_t addr);
 
 /* What the page tables really allow, entry by entry: for the tests. */
 struct vm_audit {
 	uint64_t pages, executable, writable_executable;	/* entries */
+	uint64_t user;			/* entries that ring 3 may touch */
 	bool low;			/* is anything mapped from address 0 on? */
 };
 void vm_audit(struct vm_audit *a);

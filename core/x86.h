@@ -84,12 +84,27 @@ static inline uint64_t x86_rdtsc(void)
 	return (uint64_t)hi << 32 | lo;
 }
 
-static inline uint64_t x86_cr2(void)
-{
-	uint64_t v;
+#define X86_READ_CR(n)							\
+static inline uint64_t x86_cr##n(void)					\
+{									\
+	uint64_t v;							\
+									\
+	__asm__ volatile("movq %%cr" #n ", %0" : "=r"(v));		\
+	return v;							\
+}
+X86_READ_CR(0)
+X86_READ_CR(2)
+X86_READ_CR(3)
+X86_READ_CR(4)
 
-	__asm__ volatile("movq %%cr2, %0" : "=r"(v));
-	return v;
+/* false when the CPU, or the hypervisor behind it, refused a bit of it. */
+static inline bool x86_load_cr4_safe(uint64_t v)
+{
+	uint32_t ok = 0;
+
+	__asm__ volatile("1: movq %1, %%cr4; movl $1, %0; 2:" EXTABLE(1b, 2b)
+			 : "+r"(ok) : "r"(v) : "memory");
+	return ok;
 }
 
 static inline void x86_load_cr3(uint64_t v)

@@ -15,6 +15,9 @@
 
 #define X86_CR4_PAE		0x00000020
 #define X86_CR4_PGE		0x00000080
+#define X86_CR4_UMIP		0x00000800	/* no SGDT, SIDT … in ring 3 */
+#define X86_CR4_SMEP		0x00100000	/* no user code in ring 0 */
+#define X86_CR4_SMAP		0x00200000	/* no user data in ring 0 */
 
 #define X86_MSR_EFER		0xc0000080
 #define X86_EFER_LME		0x00000100

@@ -370,6 +370,11 @@ static void sched_open(struct sched_cpu *c, struct thread *self)
 	spin_unlock(&c->lock, flags);
 }
 
+static const char *sched_thread_name(const struct percpu *p)
+{
+	return thread_name(p->current);
+}
+
 void sched_init(void)
 {
 	irqflags_t flags = cpu_irq_save();
@@ -386,6 +391,7 @@ void sched_init(void)
 	clockevent_init();
 	irq_set_system(IRQ_VECTOR_RESCHED, sched_resched_irq, "resched");
 	percpu_irq_exit = sched_preempt;
+	percpu_thread_name = sched_thread_name;
 	cpu_irq_restore(flags);
 }
 

@@ -81,6 +81,7 @@ static struct {
 static struct percpu *volatile sim_gs;		/* GS's base is here */
 static struct sim_ctx *sim_from;
 void (*percpu_irq_exit)(void);
+const char *(*percpu_thread_name)(const struct percpu *p);
 
 static unsigned sim_random(unsigned n)
 {
