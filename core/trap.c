@@ -70,6 +70,7 @@ void trap_handle(struct trap_frame *f);
 void trap_interrupt_handle(unsigned vector);
 
 void (*percpu_irq_exit)(void);
+bool (*trap_pf_hook)(struct trap_frame *f, uint64_t cr2);
 
 static struct idt_gate trap_idt[256];
 
@@ -278,10 +279,27 @@ static bool trap_fixup(struct trap_frame *f)
 
 void trap_handle(struct trap_frame *f)
 {
+	if (f->vector == TRAP_PF && trap_pf_hook &&
+	    trap_pf_hook(f, x86_cr2()))
+		return;
 	if (f->vector == TRAP_NMI)
 		nmi_handle(f);
 	else if (!trap_fixup(f))
 		trap_panic(f);
+}
+
+/*
+ * Frames are linked by RBP. In that of trap_interrupt (boot/trap_entry.S) the
+ * vector, less 128, stands where others have a return address, and RIP follows.
+ */
+uint64_t *trap_interrupted_rip(void)
+{
+	uint64_t *frame = __builtin_frame_address(0);
+
+	BUG_ON(!this_cpu()->in_irq);
+	while (frame[1] + 128 >= 256)
+		frame = (uint64_t *)frame[0];
+	return &frame[2];
 }
 
 void trap_interrupt_handle(unsigned vector)

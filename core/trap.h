@@ -34,5 +34,16 @@ uint64_t trap_protections(void);
 const char *trap_name(unsigned vector);
 /* Whose stack, or the guard page of whose stack, is addr in? Any context. */
 void trap_stack_name(uintptr_t addr, char *buf, size_t size);
+/*
+ * Where the running interrupt handler's interrupt goes back to: may be changed.
+ * For a watchdog over an instruction that may never end. Only in a handler.
+ */
+uint64_t *trap_interrupted_rip(void);
+/*
+ * Asked at each page fault before anything else, interrupts off, on the stack of
+ * the interrupted context; true: it was no fault of ours, go back. Set by
+ * virt/ (asynchronous page faults); NULL: none.
+ */
+extern bool (*trap_pf_hook)(struct trap_frame *f, uint64_t cr2);
 
 #endif

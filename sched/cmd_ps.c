@@ -44,6 +44,20 @@ static int ps_cpu(unsigned cpu)
 	return 0;
 }
 
+/* Run times are by the wall: what the host took is in them. */
+static void ps_print_stolen(void)
+{
+	if (!sched_stolen_ns)
+		return;
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		uint64_t ns = sched_stolen_ns(cpu);
+
+		console_printf("%3u  stolen   %8llu.%06llu  by the host\n", cpu,
+			       (unsigned long long)(ns / NSEC_PER_SEC),
+			       (unsigned long long)(ns % NSEC_PER_SEC / 1000));
+	}
+}
+
 static int ps_run(int argc, char **argv)
 {
 	int err = 0;
@@ -51,6 +65,7 @@ static int ps_run(int argc, char **argv)
 	console_printf("CPU  STATE       RUN TIME (s)  NAME\n");
 	for (unsigned cpu = 0; cpu < cpu_count() && !err; cpu++)
 		err = ps_cpu(cpu);
+	ps_print_stolen();
 	return err;
 }
 
@@ -79,14 +94,14 @@ static int ps_sched_run(int argc, char **argv)
 	console_printf("timer: %s\n"
 		       "CPU  threads  runnable   switches  preempted  timer irqs  "
 		       "stray  armings     IPIs    halts   idle s  "
-		       "next timer\n",
+		       "stolen ms  next timer\n",
 		       cpu_timer_name());
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
 		struct sched_stats s;
 
 		sched_stats(cpu, &s);
 		console_printf("%3u  %7u  %8u %10llu %10llu %11llu %6llu %8llu"
-			       " %8llu %8llu %8llu",
+			       " %8llu %8llu %8llu %10llu",
 			       cpu, s.threads, s.runnable,
 			       (unsigned long long)s.switches,
 			       (unsigned long long)s.preemptions,
@@ -95,7 +110,9 @@ static int ps_sched_run(int argc, char **argv)
 			       (unsigned long long)s.timer_armed,
 			       (unsigned long long)s.resched_ipis,
 			       (unsigned long long)s.halts,
-			       (unsigned long long)(s.idle_ns / NSEC_PER_SEC));
+			       (unsigned long long)(s.idle_ns / NSEC_PER_SEC),
+			       (unsigned long long)(s.stolen_ns /
+						    NSEC_PER_MSEC));
 		ps_print_armed(s.armed, time_now());
 	}
 	return 0;
@@ -126,7 +143,9 @@ void sched_report(void)
 		json_u64(&j, "timer_armed", s.timer_armed);
 		json_u64(&j, "resched_ipis", s.resched_ipis);
 		json_u64(&j, "halts", s.halts);
+		json_u64(&j, "polled", s.polled);
 		json_u64(&j, "idle_ns", s.idle_ns);
+		json_u64(&j, "stolen_ns", s.stolen_ns);
 		json_u64(&j, "uptime_ns", time_now());
 		json_end(&j);
 	}

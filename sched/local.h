@@ -77,6 +77,8 @@ struct sched_cpu {
 	struct thread *leaving;		/* dead, but its stack is still ours */
 	nsec_t armed;			/* the one-shot timer; never too late */
 	uint64_t timer_irqs, timer_armed, timer_stray, resched_ipis, halts;
+	nsec_t poll_limit;		/* sched_idle_poll()'s last answer */
+	uint64_t polled;
 };
 
 static inline struct sched_cpu *sched_here(void)

@@ -53,6 +53,9 @@
 
 static struct sched_cpu *sched_cpus[CPU_MAX];	/* set once each */
 
+uint64_t (*sched_stolen_ns)(unsigned cpu);
+nsec_t (*sched_idle_poll)(nsec_t limit, nsec_t idle);
+
 /* ---- the CPUs ---- */
 
 static struct sched_cpu *sched_cpu_new(unsigned cpu)
@@ -297,6 +300,19 @@ void sched_wake(struct thread *t)
 	spin_unlock(&t->home->lock, flags);
 }
 
+bool thread_may_block(void)
+{
+	struct percpu *cpu = this_cpu();
+
+	return cpu->current && !cpu->in_irq && !cpu->preempt_off &&
+	       !sched_is_idle(sched_here());
+}
+
+void thread_nudge(void)
+{
+	sched_wake(thread_self());
+}
+
 void sched_enter(struct thread *t)
 {
 	struct sched_cpu *c = t->home;
@@ -320,6 +336,62 @@ static void sched_resched_irq(void *arg)
 
 /* ---- idling ---- */
 
+/*
+ * Look for work with interrupts on, until the limit. An interrupt that brings
+ * some switches to it from within, and comes back when it is done.
+ */
+static bool sched_poll(struct sched_cpu *c, nsec_t start)
+{
+	uint64_t switches = c->switches;
+
+	sched_arch_irqs_on();
+	poll_mem_until(READ_ONCE(c->switches) != switches ||
+		       runq_waiting(&c->rq), start + c->poll_limit);
+	cpu_irq_save();
+	return c->switches != switches || runq_waiting(&c->rq);
+}
+
+static void sched_halt(struct sched_cpu *c)
+{
+	clockevent_idle(c);
+	c->halts++;
+	sched_arch_idle();
+}
+
+/*
+ * As sched_halt(), but poll first. If an interrupt switched to a thread from
+ * within, then what the idle thread ran until that moment is how long there
+ * was nothing to do.
+ */
+static void sched_poll_and_halt(struct sched_cpu *c,
+				nsec_t (*adapt)(nsec_t limit, nsec_t idle))
+{
+	nsec_t start = time_now(), before = c->idle->ran + (start - c->since);
+	uint64_t switches = c->switches;
+	nsec_t idle;
+
+	if (c->poll_limit && sched_poll(c, start)) {
+		c->polled++;
+		sched_arch_irqs_on();
+	} else {
+		sched_halt(c);
+	}
+	idle = c->switches == switches ? time_now() - start :
+					 c->idle->ran - before;
+	c->poll_limit = adapt(c->poll_limit, idle);
+}
+
+/* Interrupts off before; on, and possibly work to do, afterwards. */
+static void sched_idle(struct sched_cpu *c)
+{
+	nsec_t (*adapt)(nsec_t limit, nsec_t idle) = READ_ONCE(sched_idle_poll);
+
+	if (adapt)
+		sched_poll_and_halt(c, adapt);
+	else
+		sched_halt(c);
+}
+
 void sched_idle_loop(void)
 {
 	struct sched_cpu *c = sched_here();
@@ -331,9 +403,7 @@ void sched_idle_loop(void)
 			sched_arch_irqs_on();
 			continue;
 		}
-		clockevent_idle(c);
-		c->halts++;
-		sched_arch_idle();
+		sched_idle(c);
 	}
 }
 
@@ -431,6 +501,9 @@ void sched_stats(unsigned cpu, struct sched_stats *st)
 	st->resched_ipis = READ_ONCE(c->resched_ipis);
 	st->halts = READ_ONCE(c->halts);
 	st->armed = READ_ONCE(c->armed);
+	st->polled = READ_ONCE(c->polled);
+	if (sched_stolen_ns)
+		st->stolen_ns = sched_stolen_ns(cpu);
 }
 
 unsigned sched_list(unsigned cpu, struct sched_info *info, unsigned room)

@@ -40,6 +40,16 @@ struct thread *thread_self(void);
 const char *thread_name(const struct thread *t);
 
 /*
+ * For an exception that has to wait for the host. May the interrupted context
+ * block? (Not the idle thread, nor one that must not be switched.) After it
+ * has, thread_nudge(): the thread may have been queueing itself elsewhere, and the
+ * exception may have taken the wake-up meant for there; so the next time that
+ * it blocks it returns at once, for no reason.
+ */
+bool thread_may_block(void);
+void thread_nudge(void);
+
+/*
  * Between the two, which nest, no other thread runs on this CPU; the caller
  * must not block. Interrupts still come.
  */
@@ -137,8 +147,17 @@ struct sched_stats {
 	uint64_t preemptions;		/* of switches: the slice was over */
 	uint64_t timer_stray;		/* of timer_irqs: nothing was due */
 	nsec_t armed;			/* one-shot timer; NSEC_NEVER: off */
+	uint64_t stolen_ns;		/* the host ran others; 0 if it keeps silent */
+	uint64_t polled;		/* idle times that ended before the halt */
 };
 void sched_stats(unsigned cpu, struct sched_stats *st);
+/* Where stolen_ns comes from; NULL: the host does not say. Set by virt/. */
+extern uint64_t (*sched_stolen_ns)(unsigned cpu);
+/*
+ * How long an idle CPU looks for work before it halts, given how long it was
+ * idle the last time; NULL: not at all. May be set at any time.
+ */
+extern nsec_t (*sched_idle_poll)(nsec_t limit, nsec_t idle);
 /* One @json line per CPU with these counters. Thread context. */
 void sched_report(void);
 

@@ -264,6 +264,16 @@ void thread_join(struct thread *t)
 	heap_free(t);
 }
 
+/* Coroutines switch where they wait, nowhere else: nothing can be lost. */
+void thread_nudge(void)
+{
+}
+
+bool thread_may_block(void)
+{
+	return true;
+}
+
 void thread_yield(void)
 {
 	struct thread *t = schedh_next();
