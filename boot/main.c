@@ -48,6 +48,7 @@
 #include "viommu/viommu.h"
 #include "virt/fw_cfg.h"
 #include "virt/hyper.h"
+#include "virt/pv.h"
 
 #define BOOT_TABLES_REACH	GIB(1)	/* of boot/entry.S */
 #define BOOT_STAGES		12
@@ -229,20 +230,19 @@ static void boot_time(void)
 
 static void boot_cpu_main(void)
 {
-	if (kvmclock_present())
-		kvmclock_init_cpu();
+	pv_init_cpu();
 	sched_cpu_main();
 }
 
 static void boot_cpus(void)
 {
-	if (kvmclock_present())
-		kvmclock_init_cpu();
+	pv_init_cpu();
 	sched_init();
 	cpu_irq_restore(1);
 	boot_facts.cpus_missing =
 		smp_start(&boot_acpi.madt, (unsigned)cmdline_u64("cpus", CPU_MAX),
 			  boot_cpu_main);
+	pv_start();
 	vm_drop_identity();
 }
 

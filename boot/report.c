@@ -14,10 +14,12 @@
 #include "sched/sched.h"
 #include "viommu/viommu.h"
 #include "virt/hyper.h"
+#include "virt/pv.h"
 
 void report_run(void)
 {
 	hyper_report();
+	pv_report();
 	acpi_report();
 	numa_report();
 	pci_report();

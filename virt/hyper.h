@@ -40,8 +40,8 @@ const char *hyper_feature_name(unsigned n);
 
 /*
  * kvmclock (KVM's msr.rst): registers the per-CPU page on this CPU. 0,
- * -ENOTSUP (not offered, or switched off by pv=), -ENOMEM. Interrupts on or
- * off; the boot CPU first.
+ * -ENOTSUP (not offered, or switched off by pv=), -ENOMEM, -EIO (broken).
+ * Interrupts on or off; the boot CPU first.
  */
 int kvmclock_init_cpu(void);
 /* Offered by the host and not switched off. */

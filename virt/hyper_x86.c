@@ -10,38 +10,34 @@
 #include "core/cpu.h"
 #include "core/dma.h"
 #include "core/errno.h"
+#include "core/log.h"
 #include "core/page.h"
 #include "core/x86.h"
 #include "virt/hyperreg.h"
+#include "virt/pv.h"
 
 #define KVMCLOCK_SLOT	64		/* a cache line for each CPU's page */
+#define HYPER_ROUNDS	64
+#define HYPER_CHEAP	200		/* TSC cycles */
 #define KVMCLOCK_BYTES	(CPU_MAX * KVMCLOCK_SLOT)
 
 _Static_assert(KVMCLOCK_SLOT >= sizeof(struct kvmclock_page) &&
 	       PAGE_SIZE % KVMCLOCK_SLOT == 0, "no slot crosses a page");
 
 static const struct cmdline_key hyper_key = {
-	"pv", "all|off|kvmclock,…",
-	"the paravirtual features to use (default: all)",
+	"pv", "all|off|NAME[:on|off|auto],…",
+	"the paravirtual features to use (default: all that help)",
 };
 CMDLINE_KEY(hyper_key);
 
 static struct {
 	/* set once by the boot CPU: */
-	bool offered;
 	char *slots;
 	/* own CPU: */
 	bool registered[CPU_MAX];
 	/* atomic: */
 	uint64_t last;
 } kvmclock;
-
-/* Is this feature among those that pv= names, or is there no pv=? */
-static bool hyper_wanted(const char *feature)
-{
-	return !cmdline_has("pv") || cmdline_list_has("pv", "all") ||
-	       cmdline_list_has("pv", feature);
-}
 
 static struct hyper_cpuid hyper_x86_cpuid(uint32_t leaf)
 {
@@ -62,18 +58,42 @@ static uint64_t hyper_tsc_hz(const char **source)
 	return hz;
 }
 
+/*
+ * Does a loop of two instructions take less than HYPER_CHEAP cycles a round? On
+ * hardware it takes one or two; a host that emulates ring 0 needs thousands.
+ */
+static bool hyper_is_quick(void)
+{
+	unsigned n = HYPER_ROUNDS;
+	uint64_t start = x86_rdtsc();
+
+	__asm__ volatile("1: decl %0; jnz 1b" : "+r"(n));
+	return x86_rdtsc() - start < HYPER_ROUNDS * HYPER_CHEAP;
+}
+
+/* Only haltpoll asks, and only where the hint allows it. */
+static bool hyper_poll_is_cheap(void)
+{
+	return !(hyper.hints & KVM_HINT_REALTIME) || hyper_is_quick();
+}
+
 void hyper_detect(void)
 {
+	char pv[128];
+	int err = cmdline_get("pv", pv, sizeof(pv));
+
 	hyper_decode(&hyper, hyper_x86_cpuid);
-	kvmclock.offered = hyper.kind == HYPER_KVM &&
-			   (hyper.features & KVM_FEATURE_CLOCKSOURCE2) &&
-			   hyper_wanted("kvmclock");
+	if (err == -E2BIG)
+		log_warn("pv", "pv= is cut after %zu bytes", sizeof(pv) - 1);
+	pv_parse(err == -ENOENT ? NULL : pv);
+	pv_decide(hyper.kind == HYPER_KVM, hyper.features, hyper.hints,
+		  hyper_poll_is_cheap());
 	clock_hypervisor_hz = hyper_tsc_hz;
 }
 
 bool kvmclock_present(void)
 {
-	return kvmclock.offered;
+	return pv_on(PV_KVMCLOCK);
 }
 
 static struct kvmclock_page *kvmclock_slot(unsigned cpu)
@@ -89,7 +109,7 @@ int kvmclock_init_cpu(void)
 {
 	unsigned cpu = cpu_id();
 
-	if (!kvmclock.offered)
+	if (!kvmclock_present())
 		return -ENOTSUP;
 	if (kvmclock.registered[cpu])
 		return 0;
@@ -98,8 +118,12 @@ int kvmclock_init_cpu(void)
 	if (!kvmclock.slots)
 		return -ENOMEM;
 	*kvmclock_slot(cpu) = (struct kvmclock_page){ 0 };
-	x86_wrmsr(KVM_MSR_SYSTEM_TIME_NEW, virt_to_phys(kvmclock_slot(cpu)) |
-		  KVM_SYSTEM_TIME_ENABLE);
+	if (!x86_wrmsr_safe(KVM_MSR_SYSTEM_TIME_NEW,
+			    virt_to_phys(kvmclock_slot(cpu)) |
+			    KVM_SYSTEM_TIME_ENABLE)) {
+		pv_break(PV_KVMCLOCK, "its MSR faults on CPU %u", cpu);
+		return -EIO;
+	}
 	kvmclock.registered[cpu] = true;
 	return 0;
 }
@@ -122,6 +146,8 @@ uint64_t kvmclock_read(void)
 	    !((hyper.features & KVM_FEATURE_CLOCK_STABLE) &&
 	      (READ_ONCE(kvmclock_slot(cpu)->flags) & KVMCLOCK_TSC_STABLE)))
 		ns = kvmclock_clamp(&kvmclock.last, ns);
+	if (ns)
+		pv_count(PV_KVMCLOCK);
 	cpu_irq_restore(flags);
 	return ns;
 }

@@ -23,7 +23,6 @@
 
 /* cpuid.rst; relative to where the signature was found. */
 #define KVM_LEAF_FEATURES	0x1		/* EAX features, EDX hints */
-# define KVM_FEATURE_CLOCKSOURCE2	BIT(3)
 # define KVM_FEATURE_CLOCK_STABLE	BIT(24)
 
 /* msr.rst: physical address of this CPU's page, bit 0 enables. */
