@@ -6,6 +6,7 @@
 #ifndef CORE_PERCPU_H
 #define CORE_PERCPU_H
 
+#include "core/call.h"
 #include "core/cpu.h"
 #include "core/types.h"
 
@@ -27,6 +28,7 @@ struct percpu {
 	bool need_resched;		/* any CPU may set it */
 	bool online;			/* any CPU may read it */
 	uint64_t spurious;
+	struct call_cpu call;
 	uint32_t pv_eoi;		/* bit 0 is the host's: see lapic_eoi() */
 	uint64_t eoi_skipped, eoi_written;	/* any CPU may read them */
 	uint64_t nmis;

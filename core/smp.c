@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/smp.h"
 
+#include "core/call.h"
 #include "core/dma.h"
 #include "core/heap.h"
 #include "core/lapic.h"
@@ -52,7 +53,7 @@ void smp_entry(struct percpu *p)
 	trap_init_cpu(p);
 	lapic_init_cpu();
 	lapic_timer_init_cpu();
-	__atomic_store_n(&p->online, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->online, true, __ATOMIC_SEQ_CST);
 	smp_main();
 }
 
@@ -118,6 +119,7 @@ unsigned smp_start(const struct acpi_madt *madt, unsigned max,
 	uint8_t *page = phys_to_virt(X86_AP_PAGE);
 	unsigned missing = 0;
 
+	call_init();
 	smp_main = cpu_main;
 	smp_boot_cpu.apic_id = lapic_id();
 	memcpy(page, ap_start, (size_t)(ap_end - ap_start));
