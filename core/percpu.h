@@ -8,6 +8,7 @@
 
 #include "core/call.h"
 #include "core/cpu.h"
+#include "core/tlb.h"
 #include "core/types.h"
 
 /* Where an NMI struck: core/nmi.c. */
@@ -29,6 +30,7 @@ struct percpu {
 	bool online;			/* any CPU may read it */
 	uint64_t spurious;
 	struct call_cpu call;
+	struct tlb_stats tlb;
 	uint32_t pv_eoi;		/* bit 0 is the host's: see lapic_eoi() */
 	uint64_t eoi_skipped, eoi_written;	/* any CPU may read them */
 	uint64_t nmis;

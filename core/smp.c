@@ -7,6 +7,7 @@
 #include "core/lapic.h"
 #include "core/log.h"
 #include "core/string.h"
+#include "core/tlb.h"
 #include "core/trap.h"
 #include "core/vm.h"
 #include "core/x86.h"
@@ -54,6 +55,8 @@ void smp_entry(struct percpu *p)
 	lapic_init_cpu();
 	lapic_timer_init_cpu();
 	__atomic_store_n(&p->online, true, __ATOMIC_SEQ_CST);
+	/* Who unmapped something before that did not ask this CPU. */
+	tlb_flush_here();
 	smp_main();
 }
 

@@ -6,10 +6,9 @@
  * so that text is writable nowhere.
  *
  * The mapping area is handed out upwards, and no address twice; lower-level
- * tables stay once made. Unmapping invalidates the TLB of this CPU only. What
- * others still hold does no harm, since nothing else will ever be there; only a
- * use after unmapping may go unnoticed on them. Stacks keep their mapping for
- * ever and are recycled whole (see stack_alloc).
+ * tables stay once made. Unmapping makes every CPU forget the translation before
+ * it returns, so a use after it faults wherever it happens. Stacks keep their
+ * mapping for ever and are recycled whole (see stack_alloc).
  */
 #include "core/vm.h"
 
@@ -21,6 +20,7 @@
 #include "core/page.h"
 #include "core/panic.h"
 #include "core/string.h"
+#include "core/tlb.h"
 #include "core/x86.h"
 
 /* Vol. 3, 4.5: paging-structure entries. */
@@ -241,7 +241,6 @@ static void vm_clear_locked(uintptr_t va, size_t size)
 		step = e && (*e & PTE_PS) ? VM_LARGE : PAGE_SIZE;
 		if (e)
 			*e = 0;
-		x86_invlpg((void *)va);
 	}
 }
 
@@ -299,6 +298,7 @@ void vm_unmap(void *p, size_t size)
 
 	vm_clear_locked((uintptr_t)p - off, ALIGN_UP(off + size, PAGE_SIZE));
 	spin_unlock(&vm.lock, flags);
+	tlb_flush(p, size);
 }
 
 /*

@@ -107,6 +107,11 @@ static inline bool x86_load_cr4_safe(uint64_t v)
 	return ok;
 }
 
+static inline void x86_load_cr4(uint64_t v)
+{
+	__asm__ volatile("movq %0, %%cr4" : : "r"(v) : "memory");
+}
+
 static inline void x86_load_cr3(uint64_t v)
 {
 	__asm__ volatile("movq %0, %%cr3" : : "r"(v) : "memory");
