@@ -6,7 +6,7 @@
 # probe-kvm. What it reads from the environment, all optional:
 #
 #	BUILD QEMU DISK IOMMU GPU CPUS MEM MACHINE BOOT ACCEL QEMU_ARGS
-#	SCREEN (what QEMU's -display takes)
+#	SCREEN (what QEMU's -display takes) DEBUG_EXIT (off: no isa-debug-exit)
 #
 # The result is the array machine=(); its by-products are BUILD/$machine_name.*:
 # .log (the serial port), .qemu.log (QEMU's complaints), .reset.log (registers),
@@ -14,7 +14,7 @@
 
 : "${BUILD:=build}" "${QEMU:=qemu-system-x86_64}" "${IOMMU:=virtio}"
 : "${GPU:=virtio}" "${CPUS:=2}" "${MEM:=256}" "${MACHINE:=q35}" "${BOOT:=kernel}"
-: "${ACCEL:=auto}" "${SCREEN:=none}" "${QEMU_ARGS:=}" "${APPEND:=}"
+: "${ACCEL:=auto}" "${SCREEN:=none}" "${DEBUG_EXIT:=on}" "${QEMU_ARGS:=}" "${APPEND:=}"
 DISK=${DISK:-$BUILD/tour.img}
 PATH=$PATH:/usr/sbin:/sbin
 machine=()
@@ -134,7 +134,9 @@ machine_build() {
 	fi
 	[ "$GPU" = none ] ||
 		machine+=(-device "virtio-gpu-pci,id=gpu0,addr=4$platform")
-	machine+=(-device isa-debug-exit,iobase=0xf4,iosize=4 -device pvpanic
+	[ "$DEBUG_EXIT" = off ] ||
+		machine+=(-device isa-debug-exit,iobase=0xf4,iosize=4)
+	machine+=(-device pvpanic
 		-d cpu_reset -D "$BUILD/$machine_name.reset.log")
 	: >"$BUILD/$machine_name.reset.log"
 	machine_boot "$cmdline"

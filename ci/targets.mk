@@ -7,7 +7,7 @@
 PREFIX	?= /usr/local
 # Read by the scripts in ci/; an empty one means its default.
 export BUILD QEMU DISK IOMMU GPU CPUS MEM MACHINE BOOT ACCEL QEMU_ARGS APPEND
-export TIMEOUT S T PREFIX MAKE
+export TIMEOUT S T C PREFIX MAKE
 
 # DISPLAY=gtk on make's command line is QEMU's -display. X11's variable of that
 # name, hidden by it, is still in make's first environment.
@@ -27,6 +27,8 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: check      all host tests and the in-guest suites on two IOMMUs; T=nvme: one
 #: guest      boot once, run the in-guest suites S, print their KTAP
 #: matrix     every libvirt row of ci/topologies, under libvirtd
+#: decode     LOG=file: a panic's log with the source line of each frame
+#: crashes    one boot for each way to crash; C=NAME,NAME: those only
 #: shot       the tour's screen, as BUILD/tour.png
 #: install    kernel, tour's disk and libvirt rows below PREFIX (DESTDIR too)
 #: deps       install the Debian packages that all of this needs
@@ -51,7 +53,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: PREFIX=    where install puts it (/usr/local)
 #: V=1        show the commands
 
-.PHONY: all run check guest matrix shot install deps clean help
+.PHONY: all run check guest matrix decode crashes shot install deps clean help
 .PHONY: check-parts headers
 
 all: kernel image $(ci-parts)
@@ -74,6 +76,15 @@ matrix:
 	$(Q)ci/deps build run matrix
 	$(ci-make) install $(BUILD)/subreaper
 	$(Q)ci/matrix
+
+decode:
+	$(Q)ci/deps build
+	$(Q)ci/decode $(LOG)
+
+crashes:
+	$(Q)ci/deps build run
+	$(ci-make) kernel
+	$(Q)ci/crashes
 
 shot:
 	$(Q)ci/deps build run shot
