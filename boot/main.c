@@ -222,7 +222,9 @@ static void boot_time(void)
 	ioapic_init(&boot_acpi.madt);
 	lapic_init(lapic ? lapic : 0xfee00000);
 	lapic_init_cpu();
-	clock_init(boot_acpi.hpet.base);
+	clock_init(&(struct clock_hw){ boot_acpi.hpet.base,
+				       boot_acpi.fadt.pm_timer,
+				       boot_acpi.fadt.pm_timer_wide });
 	lapic_timer_init(!cmdline_list_has("tick", "oneshot"),
 			 hyper.apic_khz * UINT64_C(1000));
 	lapic_timer_init_cpu();

@@ -6,6 +6,7 @@
 #include "blk/blk.h"
 #include "boot/init.h"
 #include "core/acpi.h"
+#include "core/clock.h"
 #include "core/monitor.h"
 #include "core/numa.h"
 #include "core/pci.h"
@@ -21,6 +22,7 @@ void report_run(void)
 	hyper_report();
 	pv_report();
 	acpi_report();
+	clock_report();
 	numa_report();
 	pci_report();
 	iommu_report();

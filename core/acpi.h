@@ -80,6 +80,8 @@ int acpi_parse_mcfg(const void *table, size_t size, struct acpi_mcfg *out);
 
 struct acpi_fadt {			/* 5.2.9 */
 	uint32_t pm1a_cnt, pm1b_cnt, pm_timer;	/* I/O ports, 0: none */
+	bool pm_timer_wide;		/* it has 32 bits, not 24 */
+	uint8_t century;		/* its register in the RTC, 0: none */
 	phys_t dsdt;
 	uint16_t sci_irq;
 	bool reset_supported;

@@ -59,6 +59,8 @@ int acpi_parse_fadt(const void *table, size_t size, struct acpi_fadt *out)
 		return err;
 	out->flags = f->flags;
 	out->sci_irq = f->sci_irq;
+	out->pm_timer_wide = f->flags & FADT_TMR_VAL_EXT;
+	out->century = f->century;
 	out->dsdt = f->dsdt;
 	if (FADT_HAS(f, x_dsdt) && f->x_dsdt)
 		out->dsdt = f->x_dsdt;

@@ -138,6 +138,7 @@ _Static_assert(offsetof(struct fadt, flags) == 112, "ACPI 5.2.9");
 _Static_assert(offsetof(struct fadt, x_dsdt) == 140, "ACPI 5.2.9");
 _Static_assert(sizeof(struct fadt) == 244, "ACPI 5.2.9, revision 3");
 #define FADT_V1_SIZE		116
+#define FADT_TMR_VAL_EXT	BIT(8)	/* 4.8.3.3 */
 #define FADT_RESET_SUPPORTED	BIT(10)
 #define FADT_HW_REDUCED		BIT(20)	/* there are no PM1 registers */
 

@@ -1,231 +1,545 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The clock (theory of operation).
+ *
+ * time_now() is the TSC of this CPU, plus this CPU's offset, times a scale.
+ * What it costs matters more than anything else here: it is read on every path.
+ *
+ * The rate is fixed at start and never changed afterwards, for a clock whose
+ * rate is corrected while others read it is none. If it came from a measurement
+ * it is as wrong as that one's doubt says, which is part of the report. No
+ * interrupt depends on it: a deadline is converted by the same scale.
+ *
+ * Trust. An invariant TSC (CPUID 0x80000007) is believed. One that is not said
+ * to be, as under TCG, is used all the same and said so; then the witnesses
+ * decide whether the report calls it checked or disputed. There is no other base
+ * for time_now(): reading an HPET costs an exit to the host, a hundred times a
+ * read of the TSC, and does not get better by it, since on a virtual machine both
+ * come from one clock of the host.
+ *
+ * Two CPUs. Each new CPU plays ping-pong with the boot CPU before it reads the
+ * time at all. If that proves that the TSCs differ, what is missing is added
+ * there ever after; what remains is less than the ping-pong's bound.
+ *
+ * Stops. While the host has stopped the machine its counters stand still, and
+ * under KVM the TSC does not: so time_now() contains the pause there, and under
+ * TCG it does not. A witness that fell behind by a stop would look wrong by
+ * percents; so one that does is measured anew before anything is said.
+ */
 #include "core/clock.h"
 
 #include "core/bits.h"
+#include "core/clock_ref.h"
+#include "core/cmdline.h"
 #include "core/cpu.h"
-#include "core/io.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "core/percpu.h"
+#include "core/report.h"
 #include "core/x86.h"
 
-#define CLOCK_WINDOW	(4 * NSEC_PER_MSEC)	/* of a measurement */
-#define CLOCK_TRIES	5
-#define CLOCK_PIT_TRIES	10
-#define CLOCK_PATIENCE	(100 * CLOCK_WINDOW)	/* TSC ticks; 100 ms at 4 GHz */
+#define CLOCK_WINDOW	(4 * NSEC_PER_MSEC)	/* of a measurement at start */
+#define CLOCK_WINDOW_MAX	(40 * NSEC_PER_MSEC)
+#define CLOCK_WINDOW_LATER	(20 * NSEC_PER_MSEC)
+#define CLOCK_LOOKS	2		/* at a counter, at start */
+#define CLOCK_MORE_LOOKS	10
+#define CLOCK_SYNC_ROUNDS	4
+#define CLOCK_SYNC_GOOD	2000		/* TSC counts: under 1 us */
+#define CLOCK_SYNC_WAIT	UINT64_C(25000000)	/* TSC counts for one round */
 
-/* IA-PC HPET specification 1.0a, 2.3. */
-#define HPET_SIZE	0x400
-#define HPET_CAP	0x000		/* 64 ro */
-# define HPET_CAP_PERIOD	GENMASK_ULL(63, 32)	/* femtoseconds */
-#define HPET_CONFIG	0x010
-# define HPET_CONFIG_ENABLE	BIT(0)
-#define HPET_COUNTER	0x0f0
-#define FEMTOSECONDS	UINT64_C(1000000000000000)
-#define HPET_PERIOD_MAX	100000000	/* 2.3.4: at most 100 ns */
+#define CPUID_APM		0x80000007
+# define CPUID_APM_INVARIANT	BIT(8)	/* EDX; SDM vol. 3B, 18.17.1 */
+#define CPUID_7_TSC_ADJUST	BIT(1)	/* EBX */
+#define MSR_TSC_ADJUST		0x3b
 
-/* 8254 channel 2, gated by port 0x61 (ICH9 data sheet, 13.3 and 13.7). */
-#define PIT_HZ		1193182
-#define PIT_CH2		0x42
-#define PIT_MODE	0x43
-# define PIT_MODE_CH2_TERMINAL	0xb0	/* lobyte/hibyte, mode 0 */
-#define PORT_NMI_SC	0x61
-# define PORT_NMI_GATE	BIT(0)
-# define PORT_NMI_SPEAKER	BIT(1)
-# define PORT_NMI_OUT2	BIT(5)
+static const struct cmdline_key key_clock = {
+	"clock", "cpuid|leaf|kvmclock|hpet|pmtimer|pit",
+	"who says how fast the TSC counts (default: the best)" };
+CMDLINE_KEY(key_clock);
+static const struct cmdline_key key_skew = {
+	"clock.skew", "NS", "for tests: put the TSC of CPU 1 ahead by so much" };
+CMDLINE_KEY(key_skew);
 
-uint64_t (*clock_hypervisor_hz)(const char **source);
+uint64_t (*clock_hypervisor_hz)(enum clock_source s);
+uint64_t (*clock_hypervisor_ns)(void);
 
 static struct {
-	uint64_t base_tsc;
-	uint64_t hz;
-	struct clock_scale to_ns, to_tsc;
-	const char *source;
+	/* set once at start: */
+	struct clock_map map;
+	enum clock_source source;
+	bool invariant;
+	uint64_t doubt;			/* of a measured frequency, ppb */
+	uint64_t hz[CLOCK_SOURCES];	/* what was said, or measured at start */
+	/* clock_witnesses(): */
+	struct clock_ref ref[CLOCK_SOURCES];
+	nsec_t stopped;
 } clock = {
-	.to_ns = { 1, 0 }, .to_tsc = { 1, 0 }, .hz = NSEC_PER_SEC,
-	.source = "guess",
+	.map = { .to_ns = { 1, 0 }, .to_tsc = { 1, 0 }, .hz = NSEC_PER_SEC },
+	.source = CLOCK_NONE,
 };
 
-/* 32 fraction bits: a ratio of up to 2^32 fits. */
-struct clock_scale clock_scale(uint64_t from_hz, uint64_t to_hz)
+/* Where the starting CPU and the boot CPU meet. */
+static struct {
+	unsigned who;			/* atomic: CPU + 1, 0: nobody */
+	unsigned ball;			/* atomic: odd: the boot CPU's turn */
+	uint64_t here;			/* the boot CPU's TSC */
+	struct clock_skew skew[CPU_MAX];	/* of each one, its own */
+} clock_sync;
+
+/* ---- reading it ---- */
+
+/*
+ * Not before the loads that come first (SDM vol. 2B, RDTSC): else a time that
+ * another CPU wrote down could be later than what is read here after it.
+ */
+static uint64_t clock_rdtsc(void)
 {
-	return (struct clock_scale){
-		x86_muldiv(to_hz, UINT64_C(1) << 32, from_hz), 32 };
+	__asm__ volatile("lfence" ::: "memory");
+	return x86_rdtsc();
+}
+
+uint64_t clock_tsc(void)
+{
+	uint64_t tsc = clock_rdtsc();
+
+	__asm__ volatile("addq %%gs:%c1, %0" : "+r"(tsc)
+			 : "i"(offsetof(struct percpu, tsc_offset)) : "cc");
+	return tsc;
 }
 
 nsec_t clock_tsc_to_ns(uint64_t tsc)
 {
-	return clock_scale_mul(clock.to_ns, tsc - clock.base_tsc);
+	return clock_map_ns(&clock.map, tsc);
 }
 
 nsec_t time_now(void)
 {
-	return clock_tsc_to_ns(x86_rdtsc());
+	return clock_tsc_to_ns(clock_tsc());
 }
 
-/* From now on, so that the two scales' rounding does not add up over days. */
 uint64_t clock_ns_to_tsc(nsec_t ns)
 {
-	uint64_t tsc = x86_rdtsc();
-	nsec_t now = clock_scale_mul(clock.to_ns, tsc - clock.base_tsc);
-
-	return ns <= now ? tsc :
-	       tsc + clock_scale_mul(clock.to_tsc, ns - now) + 2;
+	return clock_map_tsc(&clock.map, clock_tsc(), ns) -
+	       (uint64_t)this_cpu()->tsc_offset;
 }
 
 uint64_t clock_tsc_hz(void)
 {
-	return clock.hz;
+	return clock.map.hz;
 }
 
 const char *clock_source(void)
 {
-	return clock.source;
+	return clock_source_name(clock.source);
 }
 
-/* Leaf 0x15: TSC / crystal ratio and, where it is known, the crystal. */
-static uint64_t clock_cpuid_hz(void)
+bool clock_invariant(void)
 {
-	struct x86_cpuid r;
-
-	if (x86_cpuid(0, 0).eax < 0x15)
-		return 0;
-	r = x86_cpuid(0x15, 0);
-	return r.eax && r.ebx && r.ecx ? (uint64_t)r.ecx * r.ebx / r.eax : 0;
+	return clock.invariant;
 }
 
-/* One reading of both counters: the try with the least time in between. */
-struct clock_pair { uint64_t tsc, other; };
+/* ---- start ---- */
 
-static struct clock_pair clock_hpet_pair(const struct io *hpet)
+static void clock_cpuid(uint32_t leaf, uint32_t out[3])
 {
-	struct clock_pair best = { 0, 0 };
-	uint64_t best_gap = UINT64_MAX;
+	struct x86_cpuid r = { 0 };
 
-	for (unsigned i = 0; i < CLOCK_TRIES; i++) {
-		uint64_t before = x86_rdtsc();
-		uint64_t count = io_read32(hpet, HPET_COUNTER);
-		uint64_t gap = x86_rdtsc() - before;
+	if (x86_cpuid(leaf & 0x80000000, 0).eax >= leaf)
+		r = x86_cpuid(leaf, 0);
+	out[0] = r.eax;
+	out[1] = r.ebx;
+	out[2] = leaf == CPUID_APM ? r.edx : r.ecx;
+}
 
-		if (gap < best_gap) {
-			best_gap = gap;
-			best = (struct clock_pair){ before + gap / 2, count };
-		}
+/* What costs nothing to ask. */
+static void clock_ask(uint64_t hz[CLOCK_SOURCES])
+{
+	uint32_t leaf15[3], leaf16[3], apm[3];
+
+	clock_cpuid(0x15, leaf15);
+	clock_cpuid(0x16, leaf16);
+	clock_cpuid(CPUID_APM, apm);
+	clock.invariant = apm[2] & CPUID_APM_INVARIANT;
+	hz[CLOCK_CPUID] = clock_hz_cpuid(leaf15, leaf16);
+	hz[CLOCK_NOMINAL] = clock_hz_nominal(leaf15, leaf16);
+	if (clock_hypervisor_hz) {
+		hz[CLOCK_LEAF] = clock_hypervisor_hz(CLOCK_LEAF);
+		hz[CLOCK_KVMCLOCK] = clock_hypervisor_hz(CLOCK_KVMCLOCK);
 	}
-	return best;
 }
 
-static uint64_t clock_hpet_hz(phys_t base)
+static enum clock_source clock_forced(void)
 {
-	struct clock_pair a, b;
-	struct io hpet;
-	uint64_t period, hz = 0, ticks;
+	enum clock_source s;
+	char word[16] = "";
 
-	if (!base || io_map_mem(&hpet, base, HPET_SIZE))
-		return 0;
-	period = FIELD_GET(HPET_CAP_PERIOD, io_read64(&hpet, HPET_CAP));
-	if (!period || period > HPET_PERIOD_MAX)
-		goto out;
-	io_write32(&hpet, HPET_CONFIG,
-		   io_read32(&hpet, HPET_CONFIG) | HPET_CONFIG_ENABLE);
-	a = clock_hpet_pair(&hpet);
-	do {
-		cpu_relax();
-		ticks = (uint32_t)(io_read32(&hpet, HPET_COUNTER) - a.other);
-	} while (ticks * period / 1000000 < CLOCK_WINDOW &&
-		 x86_rdtsc() - a.tsc < CLOCK_PATIENCE);
-	b = clock_hpet_pair(&hpet);
-	ticks = (uint32_t)(b.other - a.other);
-	if (ticks * period / 1000000 >= CLOCK_WINDOW)
-		hz = x86_muldiv(b.tsc - a.tsc, FEMTOSECONDS, ticks * period);
-out:
-	io_unmap(&hpet);
-	return hz;
+	if (!cmdline_has("clock"))
+		return CLOCK_NONE;
+	cmdline_get("clock", word, sizeof(word));
+	s = clock_source_find(word);
+	if (s == CLOCK_NONE)
+		log_warn("clock", "clock=%s is ignored: it is one of %s", word,
+			 key_clock.values);
+	return s;
 }
 
-/*
- * Channel 2 counts down; its output is low meanwhile. TSC ticks until it rises,
- * and how many of them are in doubt: the host may have stopped this CPU
- * around the start or the end. Where no counter is, the output is high at once
- * and everything is in doubt.
- */
-static uint64_t clock_pit_ticks(unsigned count, uint64_t *doubt)
+static void clock_measure(enum clock_source s)
 {
-	uint64_t before, start, low, end;
-	bool high;
+	struct clock_ref *r = &clock.ref[s];
 
-	x86_outb(PIT_MODE, PIT_MODE_CH2_TERMINAL);
-	x86_outb(PIT_CH2, (uint8_t)count);
-	before = x86_rdtsc();
-	x86_outb(PIT_CH2, (uint8_t)(count >> 8));
-	start = end = x86_rdtsc();
-	do {
-		low = end;
-		high = x86_inb(PORT_NMI_SC) & PORT_NMI_OUT2;
-		end = x86_rdtsc();
-	} while (!high && end - start < CLOCK_PATIENCE);
-	*doubt = high ? (start - before) + (end - low) : UINT64_MAX;
-	return end - start;
+	if (s == CLOCK_PIT && !r->rate.num)
+		clock_ref_pit(r);
+	if (r->rate.num)
+		clock.hz[s] = clock_ref_hz(r, CLOCK_WINDOW, CLOCK_WINDOW_MAX,
+					   &clock.doubt);
 }
 
-/*
- * A host under load may also raise the output late (KVM: by up to 10 ms, seen),
- * but never early: so the shortest of the tries, once two agree to 1/64.
- */
-static uint64_t clock_pit_hz(void)
+/* Only as many as it takes, for each is a window of waiting. */
+static enum clock_source clock_find(enum clock_source forced)
 {
-	unsigned count = (unsigned)(PIT_HZ * CLOCK_WINDOW / NSEC_PER_SEC);
-	uint8_t gate = x86_inb(PORT_NMI_SC) & (uint8_t)~PORT_NMI_SPEAKER;
-	uint64_t least = 0;
-	bool agree = false;
+	static const enum clock_source counters[] = {
+		CLOCK_HPET, CLOCK_PMTIMER, CLOCK_PIT };
+	enum clock_source found;
 
-	x86_outb(PORT_NMI_SC, gate | PORT_NMI_GATE);
-	for (unsigned i = 0; i < CLOCK_PIT_TRIES && !agree; i++) {
-		uint64_t doubt, ticks = clock_pit_ticks(count, &doubt);
-
-		if (doubt > ticks / 16)
-			continue;
-		agree = least && MAX(ticks, least) - MIN(ticks, least) <
-				 least / 64;
-		least = least ? MIN(ticks, least) : ticks;
+	if (forced == CLOCK_HPET || forced == CLOCK_PMTIMER ||
+	    forced == CLOCK_PIT)
+		clock_measure(forced);
+	found = clock_choose(clock.hz, forced);
+	for (unsigned i = 0; i < ARRAY_SIZE(counters) &&
+			     (found == CLOCK_NONE || found == CLOCK_NOMINAL);
+	     i++) {
+		clock_measure(counters[i]);
+		found = clock_choose(clock.hz, forced);
 	}
-	x86_outb(PORT_NMI_SC, gate);
-	if (least && !agree)
-		log_warn("clock", "no two measurements by the PIT agree");
-	return least * PIT_HZ / count;
+	if (forced != CLOCK_NONE && found != forced)
+		log_warn("clock", "clock=: there is no %s here; taking %s",
+			 clock_source_name(forced), clock_source_name(found));
+	return found;
 }
 
-static uint64_t clock_find_hz(phys_t hpet, const char **source)
+/* From here on the counters run against the TSC. */
+static void clock_look(void)
 {
-	uint64_t hz;
-
-	*source = "cpuid-15";
-	hz = clock_cpuid_hz();
-	if (!hz && clock_hypervisor_hz)
-		hz = clock_hypervisor_hz(source);
-	if (!hz) {
-		*source = "hpet";
-		hz = clock_hpet_hz(hpet);
-	}
-	if (!hz) {
-		*source = "pit";
-		hz = clock_pit_hz();
-	}
-	return hz;
+	for (unsigned s = 0; s < CLOCK_SOURCES; s++)
+		if (clock.ref[s].rate.num && s != CLOCK_PIT)
+			clock.ref[s].first = clock_ref_pair(&clock.ref[s],
+							    CLOCK_LOOKS);
 }
 
 void clock_start(uint64_t entry_tsc)
 {
-	clock.base_tsc = entry_tsc;
+	clock.map.base = entry_tsc;
 }
 
-void clock_init(phys_t hpet)
+void clock_init(const struct clock_hw *hw)
 {
-	uint64_t hz;
-
-	hz = clock_find_hz(hpet, &clock.source);
-	if (!hz)
+	clock_ask(clock.hz);
+	if (clock_ref_hpet(&clock.ref[CLOCK_HPET], hw->hpet) && hw->hpet)
+		log_warn("clock", "the HPET at 0x%lx cannot be used", hw->hpet);
+	clock_ref_pmtimer(&clock.ref[CLOCK_PMTIMER], hw->pm_timer,
+			  hw->pm_timer_wide);
+	clock_ref_ns(&clock.ref[CLOCK_KVMCLOCK], clock_hypervisor_ns);
+	clock.source = clock_find(clock_forced());
+	if (clock.source == CLOCK_NONE)
 		panic("clock: nothing here tells how fast the TSC counts");
-	clock.hz = hz;
-	clock.to_ns = clock_scale(hz, NSEC_PER_SEC);
-	clock.to_tsc = clock_scale(NSEC_PER_SEC, hz);
+	clock.map = clock_map(clock.map.base, clock.hz[clock.source]);
+	clock_look();
+}
+
+/* ---- witnesses ---- */
+
+static void clock_witness_of(struct clock_witness *w, enum clock_source s,
+			     uint64_t hz)
+{
+	*w = (struct clock_witness){ .source = s, .hz = hz };
+	w->ppb = clock_ppb(hz, clock.map.hz);
+}
+
+/* Over the time since r->first, if that gives an answer worth having. */
+static bool clock_witness_long(struct clock_witness *w, enum clock_source s)
+{
+	struct clock_ref *r = &clock.ref[s];
+	struct clock_pair b = clock_ref_pair(r, CLOCK_MORE_LOOKS);
+	uint64_t span = b.tsc - r->first.tsc, ticks;
+
+	if (s == CLOCK_PIT ||
+	    clock_ref_doubt(&r->first, &b) > CLOCK_REF_GOOD / 5)
+		return false;
+	ticks = clock_unwrap(&r->rate, r->first.count, b.count,
+			     clock_ticks_in(&r->rate, span, clock.map.hz));
+	clock_witness_of(w, s, clock_hz_by(&r->rate, span, ticks));
+	w->doubt = MAX(clock_ref_doubt(&r->first, &b), UINT64_C(1));
+	w->base = clock_scale_mul(clock.map.to_ns, span);
+	return true;
+}
+
+static bool clock_disagrees(const struct clock_witness *w)
+{
+	return !w->hz || w->ppb > CLOCK_PPB_DISAGREE ||
+	       w->ppb < -CLOCK_PPB_DISAGREE;
+}
+
+static void clock_witness_short(struct clock_witness *w, enum clock_source s)
+{
+	struct clock_ref *r = &clock.ref[s];
+	uint64_t doubt = 0;
+
+	clock_witness_of(w, s, clock_ref_hz(r, CLOCK_WINDOW_LATER,
+					    CLOCK_WINDOW_MAX, &doubt));
+	w->doubt = MAX(doubt, UINT64_C(1));
+	w->base = CLOCK_WINDOW_LATER;
+	r->first = clock_ref_pair(r, CLOCK_MORE_LOOKS);
+}
+
+/*
+ * The TSC ran on while the counter stood: by its own rate it counted too much.
+ * The HPET's share is remembered; all of them stood.
+ */
+static void clock_note_stop(const struct clock_witness *w)
+{
+	if (w->source == CLOCK_HPET && w->ppb > 0)
+		clock.stopped += (nsec_t)(w->ppb / 1000) *
+				 (w->base / NSEC_PER_USEC) / 1000;
+}
+
+static void clock_witness_measured(struct clock_witness *w,
+				   enum clock_source s)
+{
+	struct clock_witness since;
+
+	if (s == CLOCK_PIT && clock_ref_pit(&clock.ref[s]))
+		return;
+	if (clock_witness_long(w, s) && !clock_disagrees(w))
+		return;
+	since = *w;
+	clock_witness_short(w, s);
+	if (since.source == s && since.base && !clock_disagrees(w))
+		clock_note_stop(&since);
+}
+
+unsigned clock_witnesses(struct clock_witness w[CLOCK_WITNESSES])
+{
+	static const enum clock_source said[] = {
+		CLOCK_CPUID, CLOCK_LEAF, CLOCK_KVMCLOCK, CLOCK_NOMINAL };
+	static const enum clock_source counts[] = {
+		CLOCK_KVMCLOCK, CLOCK_HPET, CLOCK_PMTIMER, CLOCK_PIT };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(said); i++)
+		if (clock.hz[said[i]])
+			clock_witness_of(&w[n++], said[i], clock.hz[said[i]]);
+	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
+		w[n] = (struct clock_witness){ .source = counts[i] };
+		if (clock.ref[counts[i]].rate.num || counts[i] == CLOCK_PIT)
+			clock_witness_measured(&w[n++], counts[i]);
+	}
+	return n;
+}
+
+nsec_t clock_stopped(void)
+{
+	return clock.stopped;
+}
+
+/* ---- the report ---- */
+
+/* -0.012 ppm from -12 ppb. */
+static void clock_log_witness(const struct clock_witness *w)
+{
+	uint64_t ppb = (uint64_t)(w->ppb < 0 ? -w->ppb : w->ppb);
+	char sign = w->ppb < 0 ? '-' : '+';
+
+	if (!w->hz)
+		log_warn("clock", "%s does not count",
+			 clock_source_name(w->source));
+	else if (clock_disagrees(w))
+		log_warn("clock", "%s says %lu Hz, %s %lu: %c%lu.%03lu ppm",
+			 clock_source_name(w->source), w->hz, clock_source(),
+			 clock.map.hz, sign, ppb / 1000, ppb % 1000);
+	else if (w->base)
+		log_info("clock", "%s: %c%lu.%03lu ppm over %lu ms, to %lu ppm",
+			 clock_source_name(w->source), sign, ppb / 1000,
+			 ppb % 1000, w->base / NSEC_PER_MSEC,
+			 w->doubt / 1000 + 1);
+	else
+		log_info("clock", "%s: %c%lu.%03lu ppm, as said",
+			 clock_source_name(w->source), sign, ppb / 1000,
+			 ppb % 1000);
+}
+
+/*
+ * Disputed: somebody who measured disagrees, beyond his own doubt. Checked: it
+ * is not said to be invariant, but one who measured over a second agrees.
+ */
+static const char *clock_trust(const struct clock_witness *w, unsigned n)
+{
+	bool checked = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (w[i].base && clock_disagrees(&w[i]) &&
+		    w[i].doubt < CLOCK_PPB_DISAGREE)
+			return "disputed";
+		checked |= w[i].base >= NSEC_PER_SEC;
+	}
+	if (clock.invariant)
+		return "invariant";
+	return checked ? "checked" : "unchecked";
+}
+
+static void clock_report_skews(struct json *j)
+{
+	unsigned measured = 0, corrected = 0;
+	uint64_t bound = 0;
+
+	for (unsigned cpu = 1; cpu < cpu_count(); cpu++) {
+		struct clock_skew_ns s;
+
+		clock_skew(cpu, &s);
+		measured += s.measured;
+		corrected += s.applied != 0;
+		if (s.measured)
+			bound = MAX(bound, s.bound);
+	}
+	log_info("clock", "TSCs of %u CPUs compared with CPU 0's, to %lu ns; "
+		 "%u differed and are corrected", measured, bound, corrected);
+	json_u64(j, "skew_measured", measured);
+	json_u64(j, "skew_corrected", corrected);
+	json_u64(j, "skew_bound_ns", bound);
+}
+
+static void clock_report_cpu(unsigned cpu)
+{
+	struct clock_skew_ns s;
+	struct json j;
+
+	clock_skew(cpu, &s);
+	json_begin(&j, "clock_cpu");
+	json_u64(&j, "cpu", cpu);
+	json_bool(&j, "measured", s.measured);
+	json_i64(&j, "skew_ns", s.behind);
+	json_u64(&j, "bound_ns", s.measured ? s.bound : 0);
+	json_i64(&j, "applied_ns", s.applied);
+	json_end(&j);
+}
+
+void clock_report(void)
+{
+	struct clock_witness w[CLOCK_WITNESSES];
+	unsigned n = clock_witnesses(w);
+	struct json j;
+
+	log_info("clock", "TSC %lu Hz by %s (to %lu ppm), %sinvariant: %s",
+		 clock.map.hz, clock_source(), clock.doubt / 1000,
+		 clock.invariant ? "" : "not ", clock_trust(w, n));
+	json_begin(&j, "clock");
+	json_u64(&j, "hz", clock.map.hz);
+	json_str(&j, "source", clock_source());
+	json_u64(&j, "doubt_ppb", clock.doubt);
+	json_bool(&j, "invariant", clock.invariant);
+	json_str(&j, "trust", clock_trust(w, n));
+	json_array(&j, "witnesses");
+	for (unsigned i = 0; i < n; i++) {
+		clock_log_witness(&w[i]);
+		json_object(&j, NULL);
+		json_str(&j, "source", clock_source_name(w[i].source));
+		json_u64(&j, "hz", w[i].hz);
+		json_i64(&j, "ppb", w[i].ppb);
+		json_u64(&j, "doubt_ppb", w[i].doubt);
+		json_u64(&j, "base_ns", w[i].base);
+		json_close(&j, false);
+	}
+	json_close(&j, true);
+	clock_report_skews(&j);
+	json_u64(&j, "stopped_ns", clock.stopped);
+	json_end(&j);
+	for (unsigned cpu = 1; cpu < cpu_count(); cpu++)
+		clock_report_cpu(cpu);
+}
+
+/* ---- two CPUs ---- */
+
+/* clock.skew=: a TSC that differs, where the host lets us make one. */
+static void clock_sync_spoil(const struct percpu *p)
+{
+	uint64_t ns = p->id == 1 ? cmdline_u64("clock.skew", 0) : 0;
+	uint32_t leaf7[3];
+
+	if (!ns)
+		return;
+	clock_cpuid(7, leaf7);
+	if (leaf7[1] & CPUID_7_TSC_ADJUST)
+		x86_wrmsr(MSR_TSC_ADJUST, x86_rdmsr(MSR_TSC_ADJUST) +
+			  clock_scale_mul(clock.map.to_tsc, ns));
+}
+
+/* One round: to ball, which is odd, and back. Nothing, if nobody answers. */
+static void clock_sync_round(struct clock_skew *s, unsigned ball)
+{
+	uint64_t before = clock_rdtsc(), now;
+
+	__atomic_store_n(&clock_sync.ball, ball, __ATOMIC_RELEASE);
+	do {
+		if (__atomic_load_n(&clock_sync.ball, __ATOMIC_ACQUIRE) ==
+		    ball + 1) {
+			now = clock_rdtsc();
+			clock_skew_round(s, before, clock_sync.here, now);
+			return;
+		}
+		cpu_relax();
+		now = clock_rdtsc();
+	} while (now - before < CLOCK_SYNC_WAIT);
+}
+
+/* No ball is played twice: an answer that comes too late is for nobody. */
+void clock_sync_follow(struct percpu *p)
+{
+	struct clock_skew *s = &clock_sync.skew[p->id];
+	unsigned nobody = 0, ball;
+
+	*s = (struct clock_skew)CLOCK_SKEW_INIT;
+	clock_sync_spoil(p);
+	if (!__atomic_compare_exchange_n(&clock_sync.who, &nobody, p->id + 1,
+					 false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return;
+	ball = __atomic_load_n(&clock_sync.ball, __ATOMIC_RELAXED) | 1;
+	for (unsigned i = 0; i < CLOCK_SYNC_ROUNDS &&
+			     s->bound > CLOCK_SYNC_GOOD / 2; i++)
+		clock_sync_round(s, ball += 2);
+	p->tsc_offset = clock_skew_offset(s);
+	__atomic_store_n(&clock_sync.who, 0, __ATOMIC_RELEASE);
+}
+
+void clock_sync_lead(void)
+{
+	unsigned ball = __atomic_load_n(&clock_sync.ball, __ATOMIC_ACQUIRE);
+
+	if (!(ball & 1))
+		return;
+	clock_sync.here = clock_rdtsc();
+	/* Unless it has given up in the meantime. */
+	__atomic_compare_exchange_n(&clock_sync.ball, &ball, ball + 1, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+static int64_t clock_signed_ns(int64_t tsc)
+{
+	uint64_t size = tsc < 0 ? -(uint64_t)tsc : (uint64_t)tsc;
+	int64_t ns = (int64_t)clock_scale_mul(clock.map.to_ns, size);
+
+	return tsc < 0 ? -ns : ns;
+}
+
+void clock_skew(unsigned cpu, struct clock_skew_ns *out)
+{
+	const struct clock_skew *s = &clock_sync.skew[cpu];
+
+	*out = (struct clock_skew_ns){ 0 };
+	if (cpu == 0 || cpu >= cpu_count() || !s->bound ||
+	    s->bound == UINT64_MAX)
+		return;
+	out->measured = true;
+	out->behind = clock_signed_ns(s->behind);
+	out->applied = clock_signed_ns(percpu_of(cpu)->tsc_offset);
+	out->bound = clock_scale_mul(clock.map.to_ns, s->bound);
 }

@@ -26,6 +26,7 @@ struct percpu {
 	void *current;			/* sched/'s running thread */
 	unsigned preempt_off;		/* > 0: do not switch threads */
 	unsigned in_irq;		/* nesting depth of interrupts */
+	int64_t tsc_offset;		/* to CPU 0's; set before it runs */
 	bool need_resched;		/* any CPU may set it */
 	bool online;			/* any CPU may read it */
 	uint64_t spurious;

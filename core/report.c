@@ -81,6 +81,14 @@ void json_u64(struct json *j, const char *key, uint64_t val)
 				      (unsigned long long)val));
 }
 
+void json_i64(struct json *j, const char *key, int64_t val)
+{
+	char num[24];
+
+	json_key(j, key);
+	json_put(j, num, fmt_snprintf(num, sizeof(num), "%lld", (long long)val));
+}
+
 void json_hex(struct json *j, const char *key, uint64_t val)
 {
 	char num[24];

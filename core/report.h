@@ -30,6 +30,7 @@ struct json {
 
 void json_begin(struct json *j, const char *event);
 void json_u64(struct json *j, const char *key, uint64_t val);
+void json_i64(struct json *j, const char *key, int64_t val);
 void json_hex(struct json *j, const char *key, uint64_t val);	/* "0x…" */
 void json_bool(struct json *j, const char *key, bool val);
 void json_str(struct json *j, const char *key, const char *val); /* escaped */

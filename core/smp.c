@@ -2,6 +2,7 @@
 #include "core/smp.h"
 
 #include "core/call.h"
+#include "core/clock.h"
 #include "core/dma.h"
 #include "core/heap.h"
 #include "core/lapic.h"
@@ -51,6 +52,7 @@ void smp_init_boot_cpu(void)
 void smp_entry(struct percpu *p)
 {
 	percpu_load(p);
+	clock_sync_follow(p);
 	trap_init_cpu(p);
 	lapic_init_cpu();
 	lapic_timer_init_cpu();
@@ -62,7 +64,8 @@ void smp_entry(struct percpu *p)
 
 static bool smp_wait_online(struct percpu *p, nsec_t wait)
 {
-	return !poll_mem_until(__atomic_load_n(&p->online, __ATOMIC_ACQUIRE),
+	return !poll_mem_until((clock_sync_lead(),
+				__atomic_load_n(&p->online, __ATOMIC_ACQUIRE)),
 			       time_now() + wait);
 }
 

@@ -156,16 +156,6 @@ static inline uint32_t x86_inl(uint16_t port)
 	return v;
 }
 
-/* a * b / d by way of 128 bits; the quotient must fit 64. */
-static inline uint64_t x86_muldiv(uint64_t a, uint64_t b, uint64_t d)
-{
-	uint64_t hi;
-
-	/* a is early too: else a d of equal value might share its register. */
-	__asm__("mulq %2; divq %3" : "+&a"(a), "=&d"(hi) : "r"(b), "r"(d) : "cc");
-	return a;
-}
-
 static inline void __noreturn x86_halt_forever(void)
 {
 	for (;;)

@@ -46,16 +46,11 @@ static struct hyper_cpuid hyper_x86_cpuid(uint32_t leaf)
 	return (struct hyper_cpuid){ r.eax, r.ebx, r.ecx, r.edx };
 }
 
-static uint64_t hyper_tsc_hz(const char **source)
+static uint64_t hyper_tsc_hz(enum clock_source source)
 {
-	uint64_t hz = hyper.tsc_khz * UINT64_C(1000);
-
-	*source = "cpuid-0x40000010";
-	if (!hz && !kvmclock_init_cpu()) {
-		*source = "kvmclock";
-		hz = kvmclock_tsc_hz();
-	}
-	return hz;
+	if (source == CLOCK_LEAF)
+		return hyper.tsc_khz * UINT64_C(1000);
+	return kvmclock_init_cpu() ? 0 : kvmclock_tsc_hz();
 }
 
 /*
@@ -89,6 +84,7 @@ void hyper_detect(void)
 	pv_decide(hyper.kind == HYPER_KVM, hyper.features, hyper.hints,
 		  hyper_poll_is_cheap());
 	clock_hypervisor_hz = hyper_tsc_hz;
+	clock_hypervisor_ns = kvmclock_read;
 }
 
 bool kvmclock_present(void)
