@@ -76,9 +76,6 @@ CMDLINE_KEY(key_json);
 static const struct cmdline_key key_cpus = {
 	"cpus", "N", "start at most N CPUs" };
 CMDLINE_KEY(key_cpus);
-static const struct cmdline_key key_tick = {
-	"tick", "deadline|oneshot", "the timer's mode (default: the best)" };
-CMDLINE_KEY(key_tick);
 
 extern char image_rw_end[];
 
@@ -225,8 +222,7 @@ static void boot_time(void)
 	clock_init(&(struct clock_hw){ boot_acpi.hpet.base,
 				       boot_acpi.fadt.pm_timer,
 				       boot_acpi.fadt.pm_timer_wide });
-	lapic_timer_init(!cmdline_list_has("tick", "oneshot"),
-			 hyper.apic_khz * UINT64_C(1000));
+	lapic_timer_init(hyper.apic_khz * UINT64_C(1000));
 	lapic_timer_init_cpu();
 }
 

@@ -61,7 +61,15 @@ void cpu_send_ipi_set(const struct cpu_set *set, unsigned vector);
  * disarm). A deadline in the past fires at once. Interrupts off.
  */
 void cpu_timer_arm(nsec_t deadline);
-/* What arms it: "tsc-deadline", "lapic-oneshot", or "fake" on the host. */
+/*
+ * Has this CPU's timer interrupt come, and was only not taken yet? Interrupts
+ * off. Slow: to tell a late interrupt from one that is lost.
+ */
+bool cpu_timer_pending(void);
+/*
+ * What arms it: "tsc-deadline", "lapic-oneshot", "lapic-periodic" (which cannot
+ * be disarmed), or "fake" on the host.
+ */
 const char *cpu_timer_name(void);
 
 /*

@@ -190,6 +190,11 @@ void cpu_timer_arm(nsec_t deadline)
 	lapic_timer_arm(deadline);
 }
 
+bool cpu_timer_pending(void)
+{
+	return lapic_timer_pending();
+}
+
 const char *cpu_timer_name(void)
 {
 	return lapic_timer_name();

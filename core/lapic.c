@@ -3,6 +3,7 @@
 
 #include "core/bits.h"
 #include "core/clock.h"
+#include "core/cmdline.h"
 #include "core/cpu.h"
 #include "core/io.h"
 #include "core/irq.h"
@@ -19,9 +20,15 @@
 #define LAPIC_MEASURE		(NSEC_PER_MSEC)
 #define LAPIC_TRIES		5
 
+static const struct cmdline_key key_tick = {
+	"tick", "deadline|oneshot|periodic[=HZ]",
+	"the timer's mode (default: the best)" };
+CMDLINE_KEY(key_tick);
+
 static struct {
 	/* set once at start: */
-	bool x2, deadline;
+	bool x2;
+	struct tick tick;
 	struct io regs;
 	uint64_t timer_hz;
 	struct clock_scale ns_to_ticks;
@@ -205,28 +212,6 @@ static uint64_t lapic_measure(void)
 	return (uint64_t)(first - last) * NSEC_PER_SEC / (now - start);
 }
 
-void lapic_timer_init(bool allow_deadline, uint64_t hz)
-{
-	lapic.deadline = allow_deadline &&
-			 (x86_cpuid(1, 0).ecx & CPUID_TSC_DEADLINE);
-	if (lapic.deadline)
-		return;
-	lapic.timer_hz = hz ? hz : lapic_measure();
-	if (!lapic.timer_hz)
-		panic("lapic: the timer does not count");
-	lapic.ns_to_ticks = clock_scale(NSEC_PER_SEC, lapic.timer_hz);
-}
-
-void lapic_timer_init_cpu(void)
-{
-	lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_1);
-	lapic_write(LAPIC_LVT_TIMER, IRQ_VECTOR_TIMER |
-		    (lapic.deadline ? LAPIC_LVT_DEADLINE : 0));
-	/* 10.5.4.1: the mode must be seen before the first deadline. */
-	if (lapic.deadline)
-		lapic_fence();
-}
-
 /* A count of 0 would stop the timer; the longest is 2^32 - 1 counts, and an
    early interrupt only makes the owner arm again. */
 static uint32_t lapic_counts(nsec_t deadline)
@@ -241,19 +226,95 @@ static uint32_t lapic_counts(nsec_t deadline)
 	return (uint32_t)MIN(ticks, (uint64_t)UINT32_MAX);
 }
 
+/* 0 disarms; a past value fires at once. */
+static void lapic_arm_deadline(nsec_t deadline)
+{
+	x86_wrmsr(X86_MSR_TSC_DEADLINE, deadline == NSEC_NEVER ? 0 :
+		  clock_ns_to_tsc(deadline));
+}
+
+static void lapic_arm_oneshot(nsec_t deadline)
+{
+	lapic_write(LAPIC_TIMER_INITIAL, deadline == NSEC_NEVER ? 0 :
+		    lapic_counts(deadline));
+}
+
+/* It comes in any case; what is due by then is served then, never before. */
+static void lapic_arm_periodic(nsec_t deadline)
+{
+}
+
+static const struct lapic_timer_mode {
+	uint32_t lvt;
+	void (*arm)(nsec_t deadline);
+} lapic_modes[TICK_MODES] = {
+	[TICK_DEADLINE] = { LAPIC_LVT_DEADLINE, lapic_arm_deadline },
+	[TICK_ONESHOT] = { 0, lapic_arm_oneshot },
+	[TICK_PERIODIC] = { LAPIC_LVT_PERIODIC, lapic_arm_periodic },
+};
+
+static void lapic_tick_choose(void)
+{
+	unsigned offered = BIT(TICK_ONESHOT) | BIT(TICK_PERIODIC);
+	char word[24] = "";
+	int err;
+
+	if (x86_cpuid(1, 0).ecx & CPUID_TSC_DEADLINE)
+		offered |= BIT(TICK_DEADLINE);
+	cmdline_get("tick", word, sizeof(word));
+	err = tick_choose(cmdline_has("tick") ? word : NULL, offered,
+			  &lapic.tick);
+	if (err == -ENOTSUP)
+		log_warn("lapic", "tick=%s: this CPU has no such timer; taking "
+			 "%s", word, tick_mode_name(lapic.tick.mode));
+	else if (err)
+		log_warn("lapic", "tick=%s is ignored: not %s, %u to %u Hz",
+			 word, key_tick.values, TICK_HZ_MIN, TICK_HZ_MAX);
+}
+
+void lapic_timer_init(uint64_t hz)
+{
+	lapic_tick_choose();
+	if (lapic.tick.mode == TICK_DEADLINE)
+		return;
+	lapic.timer_hz = hz ? hz : lapic_measure();
+	if (!lapic.timer_hz)
+		panic("lapic: the timer does not count");
+	lapic.ns_to_ticks = clock_scale(NSEC_PER_SEC, lapic.timer_hz);
+}
+
+void lapic_timer_init_cpu(void)
+{
+	lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_1);
+	lapic_write(LAPIC_LVT_TIMER, IRQ_VECTOR_TIMER |
+		    lapic_modes[lapic.tick.mode].lvt);
+	/* 10.5.4.1: the mode must be seen before the first deadline. */
+	if (lapic.tick.mode == TICK_DEADLINE)
+		lapic_fence();
+	if (lapic.tick.mode == TICK_PERIODIC)
+		lapic_write(LAPIC_TIMER_INITIAL,
+			    (uint32_t)(lapic.timer_hz / lapic.tick.hz));
+}
+
 void lapic_timer_arm(nsec_t deadline)
 {
-	if (lapic.deadline)	/* 0 disarms; a past value fires at once */
-		x86_wrmsr(X86_MSR_TSC_DEADLINE, deadline == NSEC_NEVER ? 0 :
-			  clock_ns_to_tsc(deadline));
-	else
-		lapic_write(LAPIC_TIMER_INITIAL, deadline == NSEC_NEVER ? 0 :
-			    lapic_counts(deadline));
+	lapic_modes[lapic.tick.mode].arm(deadline);
+}
+
+bool lapic_timer_pending(void)
+{
+	return lapic_read(LAPIC_IRR + IRQ_VECTOR_TIMER / 32 * 16) &
+	       BIT(IRQ_VECTOR_TIMER % 32);
+}
+
+struct tick lapic_tick(void)
+{
+	return lapic.tick;
 }
 
 const char *lapic_timer_name(void)
 {
-	return lapic.deadline ? "tsc-deadline" : "lapic-oneshot";
+	return tick_mode_name(lapic.tick.mode);
 }
 
 uint64_t lapic_timer_hz(void)

@@ -8,6 +8,7 @@
 #define CORE_LAPIC_H
 
 #include "core/cpu.h"
+#include "core/tick.h"
 #include "core/types.h"
 
 /* Once, on the boot CPU: choose the mode, map the registers. */
@@ -40,12 +41,17 @@ void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, phys_t pa);
 
 /*
- * Choose between deadline and one-shot; the counter's frequency is measured
- * against time_now() unless hz says it. allow_deadline false: one-shot.
+ * Choose the timer's mode: the best, or what tick= asks for; one that is not
+ * there is named and refused. Where it counts, its frequency is measured
+ * against time_now() unless hz says it.
  */
-void lapic_timer_init(bool allow_deadline, uint64_t hz);
+void lapic_timer_init(uint64_t hz);
 void lapic_timer_init_cpu(void);
+/* Interrupts off. Does nothing in periodic mode. */
 void lapic_timer_arm(nsec_t deadline);
+/* Its interrupt waits to be taken by this CPU. */
+bool lapic_timer_pending(void);
+struct tick lapic_tick(void);
 const char *lapic_timer_name(void);
 uint64_t lapic_timer_hz(void);		/* 0 with TSC deadline */
 

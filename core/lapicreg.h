@@ -16,6 +16,7 @@
 #define LAPIC_EOI		0x0b0
 #define LAPIC_SVR		0x0f0
 # define LAPIC_SVR_EN		BIT(8)
+#define LAPIC_IRR		0x200		/* 32 vectors each 16 bytes */
 #define LAPIC_ESR		0x280
 #define LAPIC_ICR		0x300		/* 64 bits in x2APIC mode */
 #define LAPIC_ICR_HI		0x310
@@ -28,6 +29,7 @@
 # define LAPIC_ICR_OTHERS	FIELD_PREP(GENMASK(19, 18), 3)
 #define LAPIC_LVT_TIMER		0x320
 # define LAPIC_LVT_MASKED	BIT(16)
+# define LAPIC_LVT_PERIODIC	FIELD_PREP(GENMASK(18, 17), 1)
 # define LAPIC_LVT_DEADLINE	FIELD_PREP(GENMASK(18, 17), 2)
 #define LAPIC_LVT_LINT0		0x350
 #define LAPIC_LVT_LINT1		0x360

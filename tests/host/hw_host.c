@@ -726,6 +726,12 @@ void cpu_timer_arm(nsec_t deadline)
 	host_timers_fire();
 }
 
+bool cpu_timer_pending(void)
+{
+	return host.irr[host.cpu][IRQ_VECTOR_TIMER / 64] >>
+	       IRQ_VECTOR_TIMER % 64 & 1;
+}
+
 const char *cpu_timer_name(void)
 {
 	return "fake";
