@@ -15,9 +15,30 @@
  * Only before a halt is a needless deadline taken back, for an idle CPU should
  * stay idle; and only if it is near. A far one may become useful yet, or be
  * taken back at a later halt.
+ *
+ * Dead timers. An interrupt that was armed and does not come leaves its CPU
+ * asleep for ever (hosts have lost some around migrations and snapshots). So
+ * a CPU looks at its own deadline whenever it is interrupted or about to halt,
+ * and at one other CPU's, in turn, whenever its own timer fires or it halts.
+ * That costs no timer of its own, so the promise is: a lost interrupt is
+ * found by what happens next on other CPUs, each looking at one of them in turn;
+ * with one CPU, by its own next interrupt. Whoever finds another one overdue
+ * pokes it, once for each deadline; the owner alone judges, for only it can ask
+ * its local APIC whether the interrupt has come and waits to be taken, as it has
+ * after a stop of the machine or of this CPU.
+ *
+ * Overdue means by more than CLOCKEVENT_PATIENCE and eight times the worst
+ * lateness of an interrupt that did come: on a host that is late by habit the
+ * detector is as patient as the host is slow.
  */
+#include "core/bits.h"
 #include "core/irq.h"
+#include "core/log.h"
 #include "sched/local.h"
+
+#define CLOCKEVENT_PATIENCE	(20 * NSEC_PER_MSEC)
+#define CLOCKEVENT_HABIT	8
+#define CLOCKEVENT_LATE_MAX	(100 * NSEC_PER_MSEC)	/* more was a stop */
 
 static nsec_t clockevent_needed(const struct sched_cpu *c)
 {
@@ -56,14 +77,78 @@ void clockevent_contend(struct sched_cpu *c)
 	clockevent_update(c);
 }
 
+/* Any CPU may ask. */
+static bool clockevent_overdue(const struct sched_cpu *c, nsec_t now)
+{
+	nsec_t armed = READ_ONCE(c->armed);
+
+	return armed < now && now - armed > CLOCKEVENT_PATIENCE +
+	       CLOCKEVENT_HABIT * READ_ONCE(c->late_max);
+}
+
+/*
+ * The timer's own vector, sent by ourselves, does all that its interrupt would
+ * have done; arming for what is due next is part of that. Said in the log when
+ * the count is a power of two.
+ */
+static void clockevent_rescue(struct sched_cpu *c, nsec_t now)
+{
+	if (c->rescued || !clockevent_overdue(c, now) || cpu_timer_pending())
+		return;
+	c->rescued = true;
+	c->timer_dead++;
+	if (is_power_of_2(c->timer_dead))
+		log_warn("sched", "CPU %u: the timer armed for %llu us ago did "
+			 "not fire (%llu in all): armed again", c->id,
+			 (unsigned long long)((now - c->armed) / NSEC_PER_USEC),
+			 (unsigned long long)c->timer_dead);
+	cpu_send_ipi(c->id, IRQ_VECTOR_TIMER);
+}
+
+void clockevent_check(struct sched_cpu *c)
+{
+	if (c->armed != NSEC_NEVER)
+		clockevent_rescue(c, time_now());
+}
+
+/* The next CPU in turn. A deadline that somebody has poked for is left alone. */
+static void clockevent_watch(struct sched_cpu *c, nsec_t now)
+{
+	struct sched_cpu *other;
+	nsec_t armed;
+
+	if (++c->watched >= cpu_count())
+		c->watched = 0;
+	other = sched_cpu_peek(c->watched);
+	if (!other || other == c || !clockevent_overdue(other, now))
+		return;
+	armed = READ_ONCE(other->armed);
+	if (__atomic_exchange_n(&other->poked, armed, __ATOMIC_RELAXED) == armed)
+		return;
+	c->timer_pokes++;
+	cpu_send_ipi(other->id, IRQ_VECTOR_RESCHED);
+}
+
 void clockevent_idle(struct sched_cpu *c)
 {
-	nsec_t needed = clockevent_needed(c);
+	nsec_t needed = clockevent_needed(c), now = time_now();
 
-	if (c->armed < needed && c->armed < time_now() + SCHED_NEAR)
+	clockevent_rescue(c, now);
+	clockevent_watch(c, now);
+	if (c->armed < needed && c->armed < now + SCHED_NEAR)
 		clockevent_arm(c, needed);
 	else
 		clockevent_update(c);
+}
+
+/* How late this host is by habit: what was not rescued teaches it. */
+static void clockevent_learn(struct sched_cpu *c, nsec_t now)
+{
+	nsec_t late = now - c->armed;
+
+	if (!c->rescued && c->armed < now && late > c->late_max)
+		c->late_max = MIN(late, CLOCKEVENT_LATE_MAX);
+	c->rescued = false;
 }
 
 static void clockevent_irq(void *arg)
@@ -74,11 +159,13 @@ static void clockevent_irq(void *arg)
 			  runq_slice_end(&c->rq, c->since) <= now;
 
 	c->timer_irqs++;
+	clockevent_learn(c, now);
 	c->armed = NSEC_NEVER;		/* it fires once */
 	if (slice_over)
 		c->cpu->need_resched = true;
 	if (!timer_fire(c, now) && !slice_over)
 		c->timer_stray++;
+	clockevent_watch(c, now);
 	clockevent_update(c);
 }
 

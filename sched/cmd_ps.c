@@ -93,20 +93,21 @@ static int ps_sched_run(int argc, char **argv)
 {
 	console_printf("timer: %s\n"
 		       "CPU  threads  runnable   switches  preempted  timer irqs  "
-		       "stray  armings     IPIs    halts   idle s  "
+		       "stray  dead  armings     IPIs    halts   idle s  "
 		       "stolen ms  next timer\n",
 		       cpu_timer_name());
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
 		struct sched_stats s;
 
 		sched_stats(cpu, &s);
-		console_printf("%3u  %7u  %8u %10llu %10llu %11llu %6llu %8llu"
+		console_printf("%3u  %7u  %8u %10llu %10llu %11llu %6llu %5llu %8llu"
 			       " %8llu %8llu %8llu %10llu",
 			       cpu, s.threads, s.runnable,
 			       (unsigned long long)s.switches,
 			       (unsigned long long)s.preemptions,
 			       (unsigned long long)s.timer_irqs,
 			       (unsigned long long)s.timer_stray,
+			       (unsigned long long)s.timer_dead,
 			       (unsigned long long)s.timer_armed,
 			       (unsigned long long)s.resched_ipis,
 			       (unsigned long long)s.halts,
@@ -140,6 +141,9 @@ void sched_report(void)
 		json_u64(&j, "preemptions", s.preemptions);
 		json_u64(&j, "timer_irqs", s.timer_irqs);
 		json_u64(&j, "timer_stray", s.timer_stray);
+		json_u64(&j, "timer_dead", s.timer_dead);
+		json_u64(&j, "timer_pokes", s.timer_pokes);
+		json_u64(&j, "timer_late_max_ns", s.late_max);
 		json_u64(&j, "timer_armed", s.timer_armed);
 		json_u64(&j, "resched_ipis", s.resched_ipis);
 		json_u64(&j, "halts", s.halts);

@@ -77,6 +77,12 @@ struct sched_cpu {
 	struct thread *leaving;		/* dead, but its stack is still ours */
 	nsec_t armed;			/* the one-shot timer; never too late */
 	uint64_t timer_irqs, timer_armed, timer_stray, resched_ipis, halts;
+	bool rescued;			/* the timer's vector was sent by us */
+	unsigned watched;		/* whom it looked at last */
+	uint64_t timer_dead, timer_pokes;	/* own; sent to others */
+	nsec_t late_max;		/* of an interrupt that came */
+
+	nsec_t poked;			/* atomic: for this deadline, by anyone */
 	nsec_t poll_limit;		/* sched_idle_poll()'s last answer */
 	uint64_t polled;
 };
@@ -158,6 +164,8 @@ void clockevent_init(void);
 void clockevent_update(struct sched_cpu *c);
 /* A first thread has come to wait behind the running one. */
 void clockevent_contend(struct sched_cpu *c);
+/* Has an armed interrupt failed to come? Then do without it. */
+void clockevent_check(struct sched_cpu *c);
 /* Before a halt: take back what is armed needlessly and would soon fire. */
 void clockevent_idle(struct sched_cpu *c);
 

@@ -191,7 +191,7 @@ void sched_arrive(void)
 	}
 }
 
-/* percpu_irq_exit: interrupts off, on the interrupted thread's stack. */
+/* Interrupts off; on the interrupted thread's stack, if there is one. */
 static void sched_preempt(void)
 {
 	struct percpu *cpu = this_cpu();
@@ -202,6 +202,16 @@ static void sched_preempt(void)
 	c = sched_here();
 	c->preemptions += !sched_is_idle(c);
 	sched_switch(c, THREAD_READY, time_now());
+}
+
+/* percpu_irq_exit. An idle CPU looks at its timer before it halts again. */
+static void sched_irq_exit(void)
+{
+	struct sched_cpu *c = sched_here();
+
+	if (!sched_is_idle(c))
+		clockevent_check(c);
+	sched_preempt();
 }
 
 void sched_preempt_off(void)
@@ -330,6 +340,7 @@ static void sched_resched_irq(void *arg)
 	struct sched_cpu *c = sched_here();
 
 	c->resched_ipis++;
+	clockevent_check(c);
 	if (!sched_is_idle(c) && runq_waiting(&c->rq))
 		clockevent_contend(c);
 }
@@ -460,7 +471,7 @@ void sched_init(void)
 	sched_open(c, self);
 	clockevent_init();
 	irq_set_system(IRQ_VECTOR_RESCHED, sched_resched_irq, "resched");
-	percpu_irq_exit = sched_preempt;
+	percpu_irq_exit = sched_irq_exit;
 	percpu_thread_name = sched_thread_name;
 	cpu_irq_restore(flags);
 }
@@ -498,6 +509,9 @@ void sched_stats(unsigned cpu, struct sched_stats *st)
 	st->timer_irqs = READ_ONCE(c->timer_irqs);
 	st->timer_armed = READ_ONCE(c->timer_armed);
 	st->timer_stray = READ_ONCE(c->timer_stray);
+	st->timer_dead = READ_ONCE(c->timer_dead);
+	st->timer_pokes = READ_ONCE(c->timer_pokes);
+	st->late_max = READ_ONCE(c->late_max);
 	st->resched_ipis = READ_ONCE(c->resched_ipis);
 	st->halts = READ_ONCE(c->halts);
 	st->armed = READ_ONCE(c->armed);

@@ -146,6 +146,9 @@ struct sched_stats {
 	unsigned threads, runnable;	/* runnable: running or ready */
 	uint64_t preemptions;		/* of switches: the slice was over */
 	uint64_t timer_stray;		/* of timer_irqs: nothing was due */
+	uint64_t timer_dead;		/* armed, never came: found, rescued */
+	uint64_t timer_pokes;		/* others found overdue by this CPU */
+	nsec_t late_max;		/* the worst interrupt, up to 100 ms */
 	nsec_t armed;			/* one-shot timer; NSEC_NEVER: off */
 	uint64_t stolen_ns;		/* the host ran others; 0 if it keeps silent */
 	uint64_t polled;		/* idle times that ended before the halt */

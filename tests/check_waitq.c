@@ -75,6 +75,8 @@ static struct {
 	unsigned steps;
 	nsec_t stride;			/* time passes by at most that */
 	bool quiet;			/* no interleaving */
+	unsigned drop;			/* CPU 1 loses one timer in so many */
+	unsigned dropped;
 	uint64_t random;
 } sim;
 
@@ -144,6 +146,10 @@ static void sim_clock(nsec_t ns)
 		if (sim.cpu[i].armed > sim.now)
 			continue;
 		sim.cpu[i].armed = NSEC_NEVER;
+		if (i == 1 && sim.drop && sim_random(sim.drop) == 0) {
+			sim.dropped++;
+			continue;
+		}
 		sim.cpu[i].pending |= 1u << (IRQ_VECTOR_TIMER & 15);
 	}
 }
@@ -223,6 +229,11 @@ void panic(const char *fmt, ...)
 	abort();
 }
 
+/* No place where anything else may happen. */
+void log_line(enum log_level level, const char *who, const char *fmt, ...)
+{
+}
+
 nsec_t time_now(void)
 {
 	return sim.now;
@@ -278,6 +289,12 @@ void cpu_timer_arm(nsec_t deadline)
 {
 	ck_assert(!sim_cpu()->irqs_on);
 	sim_cpu()->armed = deadline;
+}
+
+bool cpu_timer_pending(void)
+{
+	ck_assert(!sim_cpu()->irqs_on);
+	return sim_cpu()->pending >> (IRQ_VECTOR_TIMER & 15) & 1;
 }
 
 void irq_set_system(unsigned vector, irq_fn *fn, const char *name)
@@ -1175,6 +1192,164 @@ START_TEST(a_timer_that_is_always_due_lets_the_interrupt_end)
 }
 END_TEST
 
+/* ---- timers that die ---- */
+
+static uint64_t dead(unsigned cpu)
+{
+	struct sched_stats st;
+
+	sched_stats(cpu, &st);
+	return st.timer_dead;
+}
+
+static void sleeper(void *arg)
+{
+	for (unsigned i = 0; i < 40; i++) {
+		nsec_t until = time_now() + sim_random(3 * NSEC_PER_MSEC);
+
+		thread_sleep_until(until);
+		ck_assert_uint_ge(time_now(), until);
+	}
+	WRITE_ONCE(*(bool *)arg, true);
+}
+
+/* CPU 1 loses interrupts at random; CPU 0 does nothing but wake up at times. */
+START_TEST(a_lost_interrupt_is_found_by_another_cpu)
+{
+	bool over = false;
+	struct thread *t;
+
+	sim_start(2, _i);
+	sim.stride = 2000;
+	sim.drop = 2;
+	t = start(1, sleeper, &over);
+	while (!READ_ONCE(over))
+		thread_sleep(NSEC_PER_MSEC);
+	sim.drop = 0;
+	thread_join(t);
+	ck_assert_uint_gt(sim.dropped, 0);
+	ck_assert_uint_eq(dead(1), sim.dropped);
+	ck_assert_uint_eq(dead(0), 0);
+}
+END_TEST
+
+/* With four, each is looked at in turn. */
+START_TEST(any_cpu_that_wakes_up_finds_it)
+{
+	struct thread *t;
+	bool over = false;
+
+	sim_start(SIM_CPUS, _i);
+	sim.stride = 2000;
+	sim.drop = 1;
+	t = start(1, sleeper, &over);
+	while (sim.dropped < 5)
+		thread_sleep(NSEC_PER_MSEC);
+	sim.drop = 0;
+	while (!READ_ONCE(over))	/* somebody must wake up at times */
+		thread_sleep(NSEC_PER_MSEC);
+	thread_join(t);
+	ck_assert_uint_eq(dead(1), sim.dropped);
+}
+END_TEST
+
+static void kill_timer(void)
+{
+	irqflags_t flags = cpu_irq_save();
+
+	cpu_timer_arm(NSEC_NEVER);	/* behind the scheduler's back */
+	cpu_irq_restore(flags);
+}
+
+START_TEST(one_cpu_alone_finds_it_at_its_next_interrupt)
+{
+	struct alarm a = { .fired = 0 };
+
+	sim_start(1, 0);
+	timer_init(&a.timer, alarm_fire);
+	timer_start(&a.timer, time_now() + NSEC_PER_MSEC);
+	kill_timer();
+	spin(30 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(a.fired, 0);
+	cpu_send_ipi(0, IRQ_VECTOR_RESCHED);
+	spin(NSEC_PER_MSEC);
+	ck_assert_uint_eq(a.fired, 1);
+	ck_assert_uint_eq(dead(0), 1);
+}
+END_TEST
+
+START_TEST(one_cpu_alone_finds_it_before_it_halts)
+{
+	struct alarm a = { .fired = 0 };
+
+	sim_start(1, 0);
+	timer_init(&a.timer, alarm_fire);
+	timer_start(&a.timer, time_now() + NSEC_PER_MSEC);
+	kill_timer();
+	spin(30 * NSEC_PER_MSEC);
+	thread_sleep(NSEC_PER_MSEC);	/* would be for ever */
+	ck_assert_uint_eq(a.fired, 1);
+	ck_assert_uint_eq(dead(0), 1);
+}
+END_TEST
+
+/*
+ * stop and cont: all clocks jump by seconds, every timer is overdue at once, and
+ * the CPUs come back one after the other, poking each other.
+ */
+START_TEST(a_stop_of_the_machine_kills_no_timer)
+{
+	struct alarm a[30];
+
+	sim_start(SIM_CPUS, _i);
+	for (unsigned n = 0; n < 10; n++) {
+		bool over = false;
+		struct thread *t = start(1, sleeper, &over);
+
+		for (unsigned i = 0; i < 30; i++) {
+			a[i] = (struct alarm){ .fired = 0 };
+			timer_init(&a[i].timer, alarm_fire);
+			timer_start(&a[i].timer, time_now() + NSEC_PER_MSEC +
+				    sim_random(9999) * NSEC_PER_MSEC);
+		}
+		sim_clock(10 * NSEC_PER_SEC + NSEC_PER_MSEC);
+		thread_sleep(NSEC_PER_MSEC);
+		for (unsigned i = 0; i < 30; i++)
+			ck_assert_uint_eq(a[i].fired, 1);
+		thread_join(t);
+	}
+	for (unsigned cpu = 0; cpu < SIM_CPUS; cpu++)
+		ck_assert_uint_eq(dead(cpu), 0);
+}
+END_TEST
+
+/* A CPU that the host does not run: poked once, and not taken for dead. */
+START_TEST(a_cpu_that_does_not_run_is_poked_once)
+{
+	struct alarm a = { .fired = 0 };
+	irqflags_t flags;
+	unsigned ipis;
+
+	sim_start(2, 0);
+	timer_init(&a.timer, alarm_fire);
+	thread_join(start(1, nothing, NULL));
+	spin(NSEC_PER_MSEC);
+	sim.quiet = true;
+	timer_start(&a.timer, time_now() + 5 * NSEC_PER_SEC);
+	sched_cpu_peek(1)->armed = time_now() + 1;	/* as if */
+	ipis = sim.cpu[1].ipis;
+	flags = cpu_irq_save();
+	for (unsigned i = 0; i < 100; i++) {
+		sim.now += NSEC_PER_MSEC;
+		clockevent_watch(sched_here(), time_now());
+	}
+	cpu_irq_restore(flags);
+	ck_assert_uint_eq(sim.cpu[1].ipis - ipis, 1);
+	sched_cpu_peek(1)->armed = NSEC_NEVER;
+	sim.quiet = false;
+	timer_cancel(&a.timer);
+}
+END_TEST
 
 #define SEEDS	30
 
@@ -1230,5 +1405,15 @@ int main(void)
 			    0, SEEDS);
 	tcase_add_test(tc, cancelling_one_that_was_never_armed_is_harmless);
 	tcase_add_test(tc, a_timer_that_is_always_due_lets_the_interrupt_end);
+
+	tc = suite_group("timers that die", NULL, NULL, 60);
+	tcase_add_loop_test(tc, a_lost_interrupt_is_found_by_another_cpu,
+			    0, SEEDS);
+	tcase_add_loop_test(tc, any_cpu_that_wakes_up_finds_it, 0, SEEDS);
+	tcase_add_test(tc, one_cpu_alone_finds_it_at_its_next_interrupt);
+	tcase_add_test(tc, one_cpu_alone_finds_it_before_it_halts);
+	tcase_add_loop_test(tc, a_stop_of_the_machine_kills_no_timer,
+			    0, SEEDS);
+	tcase_add_test(tc, a_cpu_that_does_not_run_is_poked_once);
 	return suite_run("waitq");
 }
