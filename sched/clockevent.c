@@ -52,6 +52,8 @@ static nsec_t clockevent_needed(const struct sched_cpu *c)
 static void clockevent_arm(struct sched_cpu *c, nsec_t when)
 {
 	c->armed = when;
+	/* One for the past cannot be late before it is armed. */
+	WRITE_ONCE(c->due, when == NSEC_NEVER ? when : MAX(when, time_now()));
 	c->timer_armed++;
 	cpu_timer_arm(when);
 }
@@ -80,9 +82,9 @@ void clockevent_contend(struct sched_cpu *c)
 /* Any CPU may ask. */
 static bool clockevent_overdue(const struct sched_cpu *c, nsec_t now)
 {
-	nsec_t armed = READ_ONCE(c->armed);
+	nsec_t due = READ_ONCE(c->due);
 
-	return armed < now && now - armed > CLOCKEVENT_PATIENCE +
+	return due < now && now - due > CLOCKEVENT_PATIENCE +
 	       CLOCKEVENT_HABIT * READ_ONCE(c->late_max);
 }
 
@@ -100,14 +102,14 @@ static void clockevent_rescue(struct sched_cpu *c, nsec_t now)
 	if (is_power_of_2(c->timer_dead))
 		log_warn("sched", "CPU %u: the timer armed for %llu us ago did "
 			 "not fire (%llu in all): armed again", c->id,
-			 (unsigned long long)((now - c->armed) / NSEC_PER_USEC),
+			 (unsigned long long)((now - c->due) / NSEC_PER_USEC),
 			 (unsigned long long)c->timer_dead);
 	cpu_send_ipi(c->id, IRQ_VECTOR_TIMER);
 }
 
 void clockevent_check(struct sched_cpu *c)
 {
-	if (c->armed != NSEC_NEVER)
+	if (c->due != NSEC_NEVER)
 		clockevent_rescue(c, time_now());
 }
 
@@ -115,15 +117,15 @@ void clockevent_check(struct sched_cpu *c)
 static void clockevent_watch(struct sched_cpu *c, nsec_t now)
 {
 	struct sched_cpu *other;
-	nsec_t armed;
+	nsec_t due;
 
 	if (++c->watched >= cpu_count())
 		c->watched = 0;
 	other = sched_cpu_peek(c->watched);
 	if (!other || other == c || !clockevent_overdue(other, now))
 		return;
-	armed = READ_ONCE(other->armed);
-	if (__atomic_exchange_n(&other->poked, armed, __ATOMIC_RELAXED) == armed)
+	due = READ_ONCE(other->due);
+	if (__atomic_exchange_n(&other->poked, due, __ATOMIC_RELAXED) == due)
 		return;
 	c->timer_pokes++;
 	cpu_send_ipi(other->id, IRQ_VECTOR_RESCHED);
@@ -144,11 +146,12 @@ void clockevent_idle(struct sched_cpu *c)
 /* How late this host is by habit: what was not rescued teaches it. */
 static void clockevent_learn(struct sched_cpu *c, nsec_t now)
 {
-	nsec_t late = now - c->armed;
+	nsec_t late = now - c->due;
 
-	if (!c->rescued && c->armed < now && late > c->late_max)
+	if (!c->rescued && c->due < now && late > c->late_max)
 		c->late_max = MIN(late, CLOCKEVENT_LATE_MAX);
 	c->rescued = false;
+	WRITE_ONCE(c->due, NSEC_NEVER);
 }
 
 static void clockevent_irq(void *arg)

@@ -73,6 +73,7 @@ static struct sched_cpu *sched_cpu_new(unsigned cpu)
 	timerq_init(&c->timers);
 	c->timer_next = NSEC_NEVER;
 	c->armed = NSEC_NEVER;
+	c->due = NSEC_NEVER;
 	return c;
 }
 

@@ -1323,6 +1323,25 @@ START_TEST(a_stop_of_the_machine_kills_no_timer)
 }
 END_TEST
 
+/* A deadline of 0 is as old as the machine: it must not look overdue. */
+START_TEST(a_deadline_long_past_teaches_and_kills_nothing)
+{
+	struct alarm a = { .fired = 0 };
+	irqflags_t flags;
+
+	sim_start(2, 0);
+	timer_init(&a.timer, alarm_fire);
+	flags = cpu_irq_save();
+	timer_start(&a.timer, 0);
+	clockevent_check(sched_here());
+	ck_assert_uint_eq(dead(0), 0);
+	cpu_irq_restore(flags);
+	spin(NSEC_PER_MSEC);
+	ck_assert_uint_eq(a.fired, 1);
+	ck_assert_uint_lt(sched_here()->late_max, NSEC_PER_MSEC);
+}
+END_TEST
+
 /* A CPU that the host does not run: poked once, and not taken for dead. */
 START_TEST(a_cpu_that_does_not_run_is_poked_once)
 {
@@ -1336,7 +1355,7 @@ START_TEST(a_cpu_that_does_not_run_is_poked_once)
 	spin(NSEC_PER_MSEC);
 	sim.quiet = true;
 	timer_start(&a.timer, time_now() + 5 * NSEC_PER_SEC);
-	sched_cpu_peek(1)->armed = time_now() + 1;	/* as if */
+	sched_cpu_peek(1)->due = time_now() + 1;	/* as if */
 	ipis = sim.cpu[1].ipis;
 	flags = cpu_irq_save();
 	for (unsigned i = 0; i < 100; i++) {
@@ -1345,7 +1364,7 @@ START_TEST(a_cpu_that_does_not_run_is_poked_once)
 	}
 	cpu_irq_restore(flags);
 	ck_assert_uint_eq(sim.cpu[1].ipis - ipis, 1);
-	sched_cpu_peek(1)->armed = NSEC_NEVER;
+	sched_cpu_peek(1)->due = NSEC_NEVER;
 	sim.quiet = false;
 	timer_cancel(&a.timer);
 }
@@ -1414,6 +1433,7 @@ int main(void)
 	tcase_add_test(tc, one_cpu_alone_finds_it_before_it_halts);
 	tcase_add_loop_test(tc, a_stop_of_the_machine_kills_no_timer,
 			    0, SEEDS);
+	tcase_add_test(tc, a_deadline_long_past_teaches_and_kills_nothing);
 	tcase_add_test(tc, a_cpu_that_does_not_run_is_poked_once);
 	return suite_run("waitq");
 }
