@@ -107,6 +107,87 @@ KTEST(time, a_deadline_in_the_past_fires_once)
 	timer_cancel(&a.timer);
 }
 
+/* How many interrupts this CPU's timer made since then, itself included. */
+static uint64_t time_test_irqs(uint64_t since)
+{
+	struct sched_stats st;
+
+	sched_stats(cpu_id(), &st);
+	return st.timer_irqs - since;
+}
+
+/*
+ * The edges of a deadline (RELIABILITY S8). A storm would be an interrupt after
+ * each arming that finds nothing due and arms again; some hundred in 20 ms.
+ * The sleeps of the test itself make a few; a periodic tick twenty.
+ */
+static void time_test_edge(struct ktest_run *t, nsec_t when, unsigned fires)
+{
+	static struct time_test_alarm a;
+	uint64_t before = time_test_irqs(0), irqs;
+	nsec_t start = time_now(), end = start + 20 * NSEC_PER_MSEC;
+
+	time_test_start(&a, when);
+	do
+		thread_sleep_until(MAX(time_now(), end));
+	while (READ_ONCE(a.fired) < fires && time_now() < end +
+	       5 * NSEC_PER_SEC);
+	irqs = time_test_irqs(before);
+	KEXPECT_EQ(t, READ_ONCE(a.fired), fires);
+	KEXPECT(t, !fires || a.at >= when);
+	KEXPECT_MSG(t, irqs <= 20 + (time_now() - start) / NSEC_PER_MSEC,
+		    "no storm: %llu interrupts", (unsigned long long)irqs);
+	timer_cancel(&a.timer);
+}
+
+KTEST(time, deadlines_of_zero_now_and_just_gone_fire_once)
+{
+	time_test_edge(t, 0, 1);
+	time_test_edge(t, 1, 1);
+	time_test_edge(t, time_now(), 1);
+	time_test_edge(t, time_now() - 1, 1);
+}
+
+KTEST(time, deadlines_at_the_end_of_time_do_not_fire)
+{
+	time_test_edge(t, NSEC_NEVER, 0);
+	time_test_edge(t, NSEC_NEVER - 1, 0);
+	time_test_edge(t, NSEC_NEVER / 2, 0);
+	time_test_edge(t, time_now() + 1000000 * NSEC_PER_SEC, 0);
+}
+
+static struct {
+	struct timer timer;
+	unsigned fired, again;
+} time_test_own;
+
+static void time_test_rearm(struct timer *timer)
+{
+	time_test_own.fired++;
+	if (time_test_own.again) {
+		time_test_own.again--;
+		timer_start(timer, 0);
+	}
+}
+
+/* Each run is an interrupt of its own: threads and other timers get through. */
+KTEST(time, a_timer_started_in_its_own_handler_fires_once_more)
+{
+	uint64_t before = time_test_irqs(0);
+	nsec_t end = time_now() + 5 * NSEC_PER_SEC;
+
+	timer_init(&time_test_own.timer, time_test_rearm);
+	time_test_own.fired = 0;
+	time_test_own.again = 1;
+	timer_start(&time_test_own.timer, time_now());
+	while (READ_ONCE(time_test_own.fired) < 2 && time_now() < end)
+		thread_sleep(NSEC_PER_MSEC);
+	thread_sleep(2 * NSEC_PER_MSEC);
+	KEXPECT_EQ(t, READ_ONCE(time_test_own.fired), 2);
+	KEXPECT(t, time_test_irqs(before) >= 2);
+	timer_cancel(&time_test_own.timer);
+}
+
 KTEST(time, timers_fire_in_the_order_of_their_times)
 {
 	static struct time_test_alarm a[16];
