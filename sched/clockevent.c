@@ -28,7 +28,7 @@
  * after a stop of the machine or of this CPU.
  *
  * Overdue means by more than CLOCKEVENT_PATIENCE and eight times the worst
- * lateness of an interrupt that did come: on a host that is late by habit the
+ * lateness of the interrupts that did come lately: on a host that is late by habit the
  * detector is as patient as the host is slow.
  */
 #include "core/bits.h"
@@ -38,6 +38,7 @@
 
 #define CLOCKEVENT_PATIENCE	(20 * NSEC_PER_MSEC)
 #define CLOCKEVENT_HABIT	8
+#define CLOCKEVENT_FORGET	32
 #define CLOCKEVENT_LATE_MAX	(100 * NSEC_PER_MSEC)	/* more was a stop */
 
 static nsec_t clockevent_needed(const struct sched_cpu *c)
@@ -143,11 +144,15 @@ void clockevent_idle(struct sched_cpu *c)
 		clockevent_update(c);
 }
 
-/* How late this host is by habit: what was not rescued teaches it. */
+/*
+ * How late this host is by habit: what was not rescued teaches it, and is
+ * forgotten over some dozens of interrupts.
+ */
 static void clockevent_learn(struct sched_cpu *c, nsec_t now)
 {
 	nsec_t late = now - c->due;
 
+	c->late_max -= c->late_max / CLOCKEVENT_FORGET;
 	if (!c->rescued && c->due < now && late > c->late_max)
 		c->late_max = MIN(late, CLOCKEVENT_LATE_MAX);
 	c->rescued = false;
