@@ -43,6 +43,7 @@
 #include "core/string.h"
 #include "core/trap.h"
 #include "core/vm.h"
+#include "core/wall.h"
 #include "core/x86.h"
 #include "sched/sched.h"
 #include "viommu/viommu.h"
@@ -222,6 +223,7 @@ static void boot_time(void)
 	clock_init(&(struct clock_hw){ boot_acpi.hpet.base,
 				       boot_acpi.fadt.pm_timer,
 				       boot_acpi.fadt.pm_timer_wide });
+	wall_init(boot_acpi.fadt.century);
 	lapic_timer_init(hyper.apic_khz * UINT64_C(1000));
 	lapic_timer_init_cpu();
 }

@@ -11,6 +11,7 @@
 #include "core/numa.h"
 #include "core/pci.h"
 #include "core/report.h"
+#include "core/wall.h"
 #include "msi/msi.h"
 #include "sched/sched.h"
 #include "viommu/viommu.h"
@@ -23,6 +24,7 @@ void report_run(void)
 	pv_report();
 	acpi_report();
 	clock_report();
+	wall_report();
 	numa_report();
 	pci_report();
 	iommu_report();

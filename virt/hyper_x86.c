@@ -12,6 +12,7 @@
 #include "core/errno.h"
 #include "core/log.h"
 #include "core/page.h"
+#include "core/wall.h"
 #include "core/x86.h"
 #include "virt/hyperreg.h"
 #include "virt/pv.h"
@@ -72,6 +73,27 @@ static bool hyper_poll_is_cheap(void)
 	return !(hyper.hints & KVM_HINT_REALTIME) || hyper_is_quick();
 }
 
+/*
+ * The host writes while this WRMSR exits, so the version is looked at once: a
+ * host that is not done, or wrote nothing, has no answer.
+ */
+static bool kvmclock_wall(nsec_t *unix_ns)
+{
+	static struct kvmclock_wall wall __aligned(16);
+	uint64_t since;
+
+	if (!kvmclock_present())
+		return false;
+	since = kvmclock_read();
+	if (!x86_wrmsr_safe(KVM_MSR_WALL_CLOCK_NEW, virt_to_phys(&wall)))
+		return false;
+	if (!since || (READ_ONCE(wall.version) & 1) || !READ_ONCE(wall.sec))
+		return false;
+	*unix_ns = READ_ONCE(wall.sec) * NSEC_PER_SEC + READ_ONCE(wall.nsec) +
+		   since;
+	return true;
+}
+
 void hyper_detect(void)
 {
 	char pv[128];
@@ -85,6 +107,7 @@ void hyper_detect(void)
 		  hyper_poll_is_cheap());
 	clock_hypervisor_hz = hyper_tsc_hz;
 	clock_hypervisor_ns = kvmclock_read;
+	wall_hypervisor = kvmclock_wall;
 }
 
 bool kvmclock_present(void)

@@ -29,6 +29,14 @@
 #define KVM_MSR_SYSTEM_TIME_NEW	0x4b564d01
 # define KVM_SYSTEM_TIME_ENABLE	BIT_ULL(0)
 
+/* msr.rst: where the host writes, once, what the time was at kvmclock's 0. */
+#define KVM_MSR_WALL_CLOCK_NEW	0x4b564d00
+struct kvmclock_wall {
+	le32 version;			/* odd while the host is writing */
+	le32 sec, nsec;
+};
+_Static_assert(sizeof(struct kvmclock_wall) == 12, "msr.rst");
+
 /* msr.rst: struct pvclock_vcpu_time_info, written by the host. */
 struct kvmclock_page {
 	le32 version;			/* odd while the host is writing */
