@@ -25,14 +25,22 @@ void percpu_stopped(uintptr_t rip)
 	__atomic_store_n(&this_cpu()->stopped, true, __ATOMIC_RELEASE);
 }
 
-void percpu_rescue(void)
+bool percpu_is_known(void)
 {
 	uint64_t gs = x86_rdmsr(X86_MSR_GS_BASE);
+
+	for (unsigned i = 0; i < cpu_count(); i++)
+		if (gs == (uintptr_t)percpu_of(i))
+			return true;
+	return false;
+}
+
+void percpu_rescue(void)
+{
 	unsigned n = cpu_count();
 
-	for (unsigned i = 0; i < n; i++)
-		if (gs == (uintptr_t)percpu_of(i))
-			return;
+	if (percpu_is_known())
+		return;
 	for (unsigned i = 0; i < n; i++)
 		if (n == 1 || percpu_of(i)->apic_id == lapic_id())
 			percpu_load(percpu_of(i));

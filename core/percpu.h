@@ -58,6 +58,8 @@ const char *percpu_name(const struct percpu *p);
 extern const char *(*percpu_thread_name)(const struct percpu *p);
 /* This CPU goes no further than rip: a panic need not wait for it. */
 void percpu_stopped(uintptr_t rip);
+/* Does GS point to a struct percpu? Asks without using it: any context. */
+bool percpu_is_known(void);
 /*
  * Is GS this CPU's? If something has overwritten it, put it right: a panic
  * that cannot say which CPU it is on would never end.

@@ -277,10 +277,19 @@ static bool trap_fixup(struct trap_frame *f)
 	return to != 0;
 }
 
+/*
+ * Before the fixup: an instruction that may fault has not, if the page is just
+ * on its way. With a bad GS the hook would fault in turn, and so for ever.
+ */
+static bool trap_is_hosts(struct trap_frame *f)
+{
+	return f->vector == TRAP_PF && trap_pf_hook && percpu_is_known() &&
+	       trap_pf_hook(f, x86_cr2());
+}
+
 void trap_handle(struct trap_frame *f)
 {
-	if (f->vector == TRAP_PF && trap_pf_hook &&
-	    trap_pf_hook(f, x86_cr2()))
+	if (trap_is_hosts(f))
 		return;
 	if (f->vector == TRAP_NMI)
 		nmi_handle(f);

@@ -41,8 +41,9 @@ void trap_stack_name(uintptr_t addr, char *buf, size_t size);
 uint64_t *trap_interrupted_rip(void);
 /*
  * Asked at each page fault before anything else, interrupts off, on the stack of
- * the interrupted context; true: it was no fault of ours, go back. Set by
- * virt/ (asynchronous page faults); NULL: none.
+ * the interrupted context; true: it was no fault of ours, go back. It may ask
+ * which CPU this is: where GS is bad, nobody asks it. Set by virt/
+ * (asynchronous page faults); NULL: none.
  */
 extern bool (*trap_pf_hook)(struct trap_frame *f, uint64_t cr2);
 

@@ -16,6 +16,7 @@
 #include "core/x86.h"
 #include "sched/sched.h"
 #include "tests/guest/crash.h"
+#include "virt/pv.h"
 
 #define CRASH_PATIENCE	(20 * NSEC_PER_SEC)
 #define CRASH_FLOOD	(4 << 20)	/* bytes that fill any pipe */
@@ -189,6 +190,15 @@ CRASH(wild_stack, "fault with a stack pointer that points nowhere")
 
 CRASH(wild_gs, "fault with GS overwritten")
 {
+	x86_wrmsr(X86_MSR_GS_BASE, 0x1000);
+	crash_fault();
+}
+
+/* As under a host that pages: pv_page_fault() has to know its CPU. */
+CRASH(wild_gs_paged, "fault with GS overwritten and a hook for page faults")
+{
+	if (!pv_apf_rehearse())
+		return;
 	x86_wrmsr(X86_MSR_GS_BASE, 0x1000);
 	crash_fault();
 }
