@@ -3,10 +3,11 @@
  * The one file that names every room's start, in order. What a step needs is
  * what stands above it:
  *
- *	GS, clock, console	so that anything can be said at all
+ *	GS, traps		from here on a bug is a backtrace
+ *	clock, console		so that anything can be said at all
  *	ends of the machine	so that a panic reaches the host
  *	memory, mappings	so that anything can be allocated
- *	traps			from here on a bug is a backtrace
+ *	the CPU's own stacks	for double faults and NMIs
  *	ACPI, APICs, time	who else is there, and how to interrupt them
  *	threads, CPUs		everything below may sleep
  *	PCI, IOMMU, drivers	in this order: no device may master the bus
@@ -156,9 +157,9 @@ static void boot_traps(void)
 {
 	struct percpu *p = this_cpu();
 
-	trap_init();
 	p->tables = trap_alloc_tables();
-	BUG_ON(!p->tables);
+	if (!p->tables)
+		panic("trap: out of memory for the stacks of double faults and NMIs");
 	trap_init_cpu(p);
 }
 
@@ -481,6 +482,7 @@ void boot_main(uint64_t entry_tsc, uint64_t start_info)
 	bool ok;
 
 	smp_init_boot_cpu();
+	trap_init();
 	clock_start(entry_tsc);
 	ns16550_init();
 	pvpanic_init();

@@ -74,6 +74,13 @@ bool (*trap_pf_hook)(struct trap_frame *f, uint64_t cr2);
 
 static struct idt_gate trap_idt[256];
 
+/* Of the boot CPU, until there is memory for its own tables. */
+static const uint64_t trap_early_gdt[] = {
+	[X86_CS32 / 8] = X86_GDT_CS32,
+	[X86_DS / 8] = X86_GDT_DS,
+	[X86_CS64 / 8] = X86_GDT_CS64,
+};
+
 static const char *const trap_names[32] = {
 	[0] = "divide error", [1] = "debug", [2] = "NMI", [3] = "breakpoint",
 	[4] = "overflow", [5] = "bound range", [6] = "invalid opcode",
@@ -92,6 +99,20 @@ const char *trap_name(unsigned vector)
 	return name ? name : "exception";
 }
 
+/* Descriptor tables of this CPU, and CS from the new one. */
+static void trap_load(const uint64_t *gdt, size_t size)
+{
+	struct descriptor_table gdtr = { (uint16_t)(size - 1), (uintptr_t)gdt };
+	struct descriptor_table idtr = { sizeof(trap_idt) - 1,
+					 (uintptr_t)trap_idt };
+
+	__asm__ volatile("lgdt %0" : : "m"(gdtr));
+	__asm__ volatile("lidt %0" : : "m"(idtr));
+	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq\n"
+			 "1:" : : "i"(X86_CS64) : "rax", "memory");
+	/* The boot code's data selectors name the same flat segment. */
+}
+
 void trap_init(void)
 {
 	for (unsigned v = 0; v < ARRAY_SIZE(trap_idt); v++) {
@@ -103,9 +124,7 @@ void trap_init(void)
 			.selector = X86_CS64, .type = IDT_INTERRUPT_GATE,
 		};
 	}
-	trap_idt[TRAP_DF].ist = 1 + TRAP_IST_DF;
-	trap_idt[TRAP_NMI].ist = 1 + TRAP_IST_NMI;
-	trap_idt[TRAP_MC].ist = 1 + TRAP_IST_MC;
+	trap_load(trap_early_gdt, sizeof(trap_early_gdt));
 	nmi_init();
 }
 
@@ -173,18 +192,13 @@ static void trap_fill_gdt(struct trap_tables *t)
 void trap_init_cpu(struct percpu *p)
 {
 	struct trap_tables *t = p->tables;
-	struct descriptor_table gdtr = { sizeof(t->gdt) - 1,
-					 (uintptr_t)t->gdt };
-	struct descriptor_table idtr = { sizeof(trap_idt) - 1,
-					 (uintptr_t)trap_idt };
 
 	trap_fill_gdt(t);
-	__asm__ volatile("lgdt %0" : : "m"(gdtr));
-	__asm__ volatile("lidt %0" : : "m"(idtr));
-	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq\n"
-			 "1:" : : "i"(X86_CS64) : "rax", "memory");
+	trap_load(t->gdt, sizeof(t->gdt));
 	__asm__ volatile("ltr %w0" : : "r"(X86_TSS));
-	/* The boot code's data selectors name the same flat segment. */
+	trap_idt[TRAP_DF].ist = 1 + TRAP_IST_DF;
+	trap_idt[TRAP_NMI].ist = 1 + TRAP_IST_NMI;
+	trap_idt[TRAP_MC].ist = 1 + TRAP_IST_MC;
 	trap_protect();
 }
 

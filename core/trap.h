@@ -20,7 +20,10 @@ struct trap_frame {
 
 /* This CPU's GS base, before anything takes a lock or asks who it is. */
 void percpu_load(struct percpu *p);
-/* The common IDT; once, before the first trap_init_cpu(). */
+/*
+ * The common IDT, first thing on the boot CPU: from here on a fault is a
+ * backtrace, on the stack that it strikes until trap_init_cpu() gave it others.
+ */
 void trap_init(void);
 /*
  * GDT, TSS and IST stacks of p, loaded into this CPU. tables comes from
