@@ -175,14 +175,17 @@ static bool hw_set_is_many(const struct cpu_set *set)
 
 void cpu_send_ipi_set(const struct cpu_set *set, unsigned vector)
 {
+	bool (*many)(const struct cpu_set *set, unsigned vector) =
+		READ_ONCE(lapic_pv_ipi);
+	void (*yield)(const struct cpu_set *set) = READ_ONCE(lapic_pv_yield);
 	unsigned n = cpu_count();
 
-	if (!lapic_pv_ipi || !hw_set_is_many(set) || !lapic_pv_ipi(set, vector))
+	if (!many || !hw_set_is_many(set) || !many(set, vector))
 		for (unsigned cpu = 0; cpu < n; cpu++)
 			if (cpu_set_has(set, cpu))
 				cpu_send_ipi(cpu, vector);
-	if (lapic_pv_yield && vector == IRQ_VECTOR_CALL)
-		lapic_pv_yield(set);
+	if (yield && vector == IRQ_VECTOR_CALL)
+		yield(set);
 }
 
 void cpu_timer_arm(nsec_t deadline)

@@ -31,7 +31,7 @@ void lapic_nmi(uint32_t apic_id);
 void lapic_nmi_others(void);
 /*
  * The hypervisor's way to several CPUs at once; false: nothing is known to have
- * arrived, send one by one. NULL: there is none. Set by virt/.
+ * arrived, send one by one. NULL: there is none. Set by virt/, at any time.
  */
 extern bool (*lapic_pv_ipi)(const struct cpu_set *set, unsigned vector);
 /* After IRQ_VECTOR_CALL went to set, whose answer is awaited. NULL or virt/'s. */

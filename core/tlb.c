@@ -50,8 +50,10 @@ static void tlb_do(void *arg)
 /* Everybody but those whom the host takes care of. */
 static void tlb_targets(struct percpu *me, struct cpu_set *set)
 {
+	bool (*defer)(unsigned cpu) = READ_ONCE(tlb_pv_defer);
+
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
-		if (cpu != me->id && tlb_pv_defer && tlb_pv_defer(cpu)) {
+		if (cpu != me->id && defer && defer(cpu)) {
 			me->tlb.deferred++;
 			continue;
 		}

@@ -24,7 +24,7 @@ void tlb_flush_here(void);
 
 /*
  * The hypervisor's help: true when it will empty the TLB of cpu before cpu runs
- * again, so that no IPI is needed. NULL: none. Set by virt/.
+ * again, so that no IPI is needed. NULL: none. Set by virt/, at any time.
  */
 extern bool (*tlb_pv_defer)(unsigned cpu);
 

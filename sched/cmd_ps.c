@@ -47,10 +47,12 @@ static int ps_cpu(unsigned cpu)
 /* Run times are by the wall: what the host took is in them. */
 static void ps_print_stolen(void)
 {
-	if (!sched_stolen_ns)
+	uint64_t (*stolen)(unsigned cpu) = READ_ONCE(sched_stolen_ns);
+
+	if (!stolen)
 		return;
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
-		uint64_t ns = sched_stolen_ns(cpu);
+		uint64_t ns = stolen(cpu);
 
 		console_printf("%3u  stolen   %8llu.%06llu  by the host\n", cpu,
 			       (unsigned long long)(ns / NSEC_PER_SEC),

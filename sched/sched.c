@@ -492,6 +492,7 @@ void sched_cpu_main(void)
 
 void sched_stats(unsigned cpu, struct sched_stats *st)
 {
+	uint64_t (*stolen)(unsigned cpu) = READ_ONCE(sched_stolen_ns);
 	struct sched_cpu *c = sched_cpu_peek(cpu);
 	irqflags_t flags;
 
@@ -517,8 +518,8 @@ void sched_stats(unsigned cpu, struct sched_stats *st)
 	st->halts = READ_ONCE(c->halts);
 	st->armed = READ_ONCE(c->armed);
 	st->polled = READ_ONCE(c->polled);
-	if (sched_stolen_ns)
-		st->stolen_ns = sched_stolen_ns(cpu);
+	if (stolen)
+		st->stolen_ns = stolen(cpu);
 }
 
 unsigned sched_list(unsigned cpu, struct sched_info *info, unsigned room)

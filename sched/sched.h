@@ -154,7 +154,8 @@ struct sched_stats {
 	uint64_t polled;		/* idle times that ended before the halt */
 };
 void sched_stats(unsigned cpu, struct sched_stats *st);
-/* Where stolen_ns comes from; NULL: the host does not say. Set by virt/. */
+/* Where stolen_ns comes from; NULL: the host does not say. Set by virt/, at any
+   time. */
 extern uint64_t (*sched_stolen_ns)(unsigned cpu);
 /*
  * How long an idle CPU looks for work before it halts, given how long it was

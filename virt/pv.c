@@ -38,6 +38,11 @@ const char *pv_name(enum pv_feature f)
 	return pv_info[f].name;
 }
 
+enum pv_feature pv_needs(enum pv_feature f)
+{
+	return pv_info[f].needs;
+}
+
 int pv_bit(enum pv_feature f)
 {
 	return pv_info[f].bit;

@@ -60,6 +60,8 @@ const char *pv_name(enum pv_feature f);
 const char *pv_state_name(enum pv_feature f);
 /* The CPUID bit that offers it (-1: none of its own). */
 int pv_bit(enum pv_feature f);
+/* The feature without which it is of no use; itself: none. */
+enum pv_feature pv_needs(enum pv_feature f);
 static inline bool pv_on(enum pv_feature f)
 {
 	return READ_ONCE(pv_status[f].state) == PV_ON;
@@ -123,6 +125,12 @@ uint64_t pv_steal_ns(unsigned cpu);
 /* Does the host say that cpu does not run (it sleeps, or was preempted)? */
 bool pv_steal_preempted(unsigned cpu);
 struct pv_steal_page *pv_steal_of(unsigned cpu);	/* NULL: not enabled */
+/*
+ * For tests: from now on page, which no host writes to, is that of cpu, or none
+ * with NULL. Returns what it was before, to be given back.
+ */
+struct pv_steal_page *pv_steal_rehearse(unsigned cpu,
+					struct pv_steal_page *page);
 /* Pure: false when the page never stood still (bounded tries). */
 bool pv_steal_sample(const struct pv_steal_page *page, uint64_t *ns);
 
@@ -184,8 +192,9 @@ void pv_init_cpu(void);
 /* When all CPUs are up: prove the hypercalls, set the hooks. Boot CPU. */
 void pv_start(void);
 /*
- * Use a feature or not, on every CPU, from when it returns: for measuring.
- * 0, -ENOTSUP (it is absent, broken, or cannot be switched). Thread context.
+ * Use a feature or not, on every CPU, from when it returns. 0; -ENOTSUP: it is
+ * absent, broken, cannot be switched, or what it needs is not on; -EIO: it
+ * turned out to be broken; -ENOMEM. Thread context, one caller at a time.
  */
 int pv_switch(enum pv_feature f, bool on);
 /*

@@ -41,6 +41,13 @@ struct pv_steal_page *pv_steal_of(unsigned cpu)
 	return cpu < CPU_MAX ? READ_ONCE(pv_steal_pages[cpu]) : NULL;
 }
 
+struct pv_steal_page *pv_steal_rehearse(unsigned cpu,
+					struct pv_steal_page *page)
+{
+	return __atomic_exchange_n(&pv_steal_pages[cpu], page,
+				   __ATOMIC_SEQ_CST);
+}
+
 bool pv_steal_sample(const struct pv_steal_page *page, uint64_t *ns)
 {
 	for (unsigned i = 0; i < PV_STEAL_TRIES; i++) {

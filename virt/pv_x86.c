@@ -20,6 +20,7 @@
 #include "core/log.h"
 #include "core/page.h"
 #include "core/percpu.h"
+#include "core/tlb.h"
 #include "core/trap.h"
 #include "core/x86.h"
 #include "sched/sched.h"
@@ -249,13 +250,16 @@ static void pv_set_hook(enum pv_feature f, bool on)
 {
 	switch (f) {
 	case PV_STEAL:
-		sched_stolen_ns = on ? pv_steal_ns : NULL;
+		WRITE_ONCE(sched_stolen_ns, on ? pv_steal_ns : NULL);
+		break;
+	case PV_TLB:
+		WRITE_ONCE(tlb_pv_defer, on ? pv_tlb_defer : NULL);
 		break;
 	case PV_IPI:
-		lapic_pv_ipi = on ? pv_ipi_send : NULL;
+		WRITE_ONCE(lapic_pv_ipi, on ? pv_ipi_send : NULL);
 		break;
 	case PV_YIELD:
-		lapic_pv_yield = on ? pv_yield_to : NULL;
+		WRITE_ONCE(lapic_pv_yield, on ? pv_yield_to : NULL);
 		break;
 	case PV_HALTPOLL:
 		WRITE_ONCE(sched_idle_poll, on ? pv_poll_adapt : NULL);
@@ -333,21 +337,44 @@ static int pv_switch_cpus(void)
 	return err;
 }
 
-int pv_switch(enum pv_feature f, bool on)
+static bool pv_can_switch(enum pv_feature f, bool on)
 {
 	enum pv_state state = pv_status[f].state;
+
+	if (f == PV_KVMCLOCK || f == PV_HYPERCALLS)
+		return false;
+	if (on && pv_needs(f) != f && !pv_on(pv_needs(f)))
+		return false;
+	return state == PV_ON || state == PV_OFF;
+}
+
+/* What was off at the start has not been proven then. */
+static void pv_prove(enum pv_feature f)
+{
+	if (f == PV_IPI || f == PV_YIELD)
+		pv_hypercall_probe();
+	if (f == PV_IPI)
+		pv_ipi_probe();
+	if (f == PV_YIELD)
+		pv_yield_probe();
+}
+
+int pv_switch(enum pv_feature f, bool on)
+{
 	int err;
 
-	if (f == PV_KVMCLOCK || f == PV_HYPERCALLS || state == PV_ABSENT ||
-	    state == PV_BROKEN)
+	if (!pv_can_switch(f, on))
 		return -ENOTSUP;
 	if (on) {
-		pv_allow(f, true);
 		if (!pv_areas_make())
 			return -ENOMEM;
+		pv_allow(f, true);
+		pv_prove(f);
 	} else {
 		pv_set_hook(f, false);
 	}
+	if (on && f == PV_APF)
+		trap_pf_hook = pv_page_fault;
 	pv_switching.feature = f;
 	pv_switching.on = on;
 	err = pv_switch_cpus();

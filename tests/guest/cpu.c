@@ -20,6 +20,7 @@
 #include "core/vm.h"
 #include "core/x86.h"
 #include "sched/sched.h"
+#include "tests/guest/entry.h"
 #include "virt/hyper.h"
 
 #define CPU_TEST_WAIT	(20 * NSEC_PER_SEC)
@@ -355,20 +356,9 @@ KTEST(cpu, a_large_page_is_forgotten_too)
 	page_free(pages, page_order(MIB(2)));
 }
 
-/* The entry of level 1 that maps va. */
-static uint64_t *cpu_test_entry(uintptr_t va)
-{
-	uint64_t *table = phys_to_virt(vm_root());
-
-	for (unsigned shift = 39; shift > PAGE_SHIFT; shift -= 9)
-		table = phys_to_virt(table[va >> shift & 511] &
-				     ~UINT64_C(0xfff));
-	return &table[va >> PAGE_SHIFT & 511];
-}
-
 static void cpu_test_clear_only(void *va, size_t size)
 {
-	WRITE_ONCE(*cpu_test_entry((uintptr_t)va), 0);
+	WRITE_ONCE(*test_entry((uintptr_t)va), 0);
 }
 
 static bool cpu_test_defer_all(unsigned cpu)
@@ -378,10 +368,12 @@ static bool cpu_test_defer_all(unsigned cpu)
 
 static void cpu_test_clear_deferred(void *va, size_t size)
 {
+	bool (*was)(unsigned cpu) = tlb_pv_defer;
+
 	cpu_test_clear_only(va, size);
 	tlb_pv_defer = cpu_test_defer_all;
 	tlb_flush(va, size);
-	tlb_pv_defer = NULL;
+	tlb_pv_defer = was;
 }
 
 /*
@@ -425,6 +417,7 @@ KTEST(cpu, without_the_flush_another_cpu_still_finds_the_page)
 KTEST(cpu, a_cpu_whose_flush_the_host_has_promised_is_not_interrupted)
 {
 	unsigned n = cpu_count();
+	bool (*was)(unsigned cpu) = tlb_pv_defer;
 	struct tlb_stats before, now;
 	void *page, *va;
 
@@ -440,7 +433,9 @@ KTEST(cpu, a_cpu_whose_flush_the_host_has_promised_is_not_interrupted)
 	KEXPECT_EQ(t, now.asked - before.asked, 1);
 	KEXPECT_EQ(t, now.deferred - before.deferred, n - 1);
 	KEXPECT_EQ(t, now.ipis, before.ipis);
+	tlb_pv_defer = NULL;
 	vm_unmap(va, PAGE_SIZE);
+	tlb_pv_defer = was;
 	tlb_stats(0, &before);
 	KEXPECT_EQ(t, before.ipis - now.ipis, n - 1);
 	page_free(page, 0);
@@ -449,18 +444,21 @@ KTEST(cpu, a_cpu_whose_flush_the_host_has_promised_is_not_interrupted)
 KTEST(cpu, many_pages_empty_the_whole_tlb_and_few_do_not)
 {
 	size_t many = (TLB_PAGES_MAX + 1) * PAGE_SIZE;
+	bool (*was)(unsigned cpu) = tlb_pv_defer;
 	struct tlb_stats before, now;
 	void *page = page_alloc(page_order(many)), *va;
 
 	KASSERT(t, page);
 	va = vm_map(virt_to_phys(page), many, 0);
 	KASSERT(t, va);
+	tlb_pv_defer = NULL;
 	tlb_stats(cpu_count() - 1, &before);
 	tlb_flush(va, many - PAGE_SIZE);
 	tlb_stats(cpu_count() - 1, &now);
 	KEXPECT_EQ(t, now.flushed - before.flushed, 1);
 	KEXPECT_EQ(t, now.emptied, before.emptied);
 	vm_unmap(va, many);
+	tlb_pv_defer = was;
 	tlb_stats(cpu_count() - 1, &now);
 	KEXPECT_EQ(t, now.emptied - before.emptied, 1);
 	page_free(page, page_order(many));
