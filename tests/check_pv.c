@@ -26,6 +26,7 @@ enum lie {
 	UD_VMCALL,		/* this instruction is the other vendor's */
 	UD_BOTH,
 	PATCHES,		/* page fault when it patches the instruction */
+	PATCHES_VMCALL,		/* and only this one, the other vendor's */
 	SILENT,			/* never answers */
 	ANSWERS_ZERO,		/* to a number that nobody defines */
 	SHORT,			/* SEND_IPI: one CPU less than asked for */
@@ -99,7 +100,8 @@ enum pv_answer pv_arch_hypercall(enum pv_insn insn, uint64_t nr,
 	memcpy(hv.call[hv.ncalls++].arg, arg, 4 * sizeof(*arg));
 	if (hv.lie == UD_BOTH || (hv.lie == UD_VMCALL && insn == PV_VMCALL))
 		return PV_FAULTED;
-	if (hv.lie == PATCHES)
+	if (hv.lie == PATCHES ||
+	    (hv.lie == PATCHES_VMCALL && insn == PV_VMCALL))
 		return PV_PATCHED;
 	/* An unwatched call that is not answered would hang the machine. */
 	if (hv.lie == SILENT) {
@@ -328,6 +330,16 @@ START_TEST(an_exception_makes_it_try_the_other_vendor_s)
 }
 END_TEST
 
+START_TEST(a_host_that_would_patch_it_makes_it_try_the_other_vendor_s)
+{
+	hv.lie = PATCHES_VMCALL;
+	pv_hypercall_probe();
+	expect(PV_HYPERCALLS, PV_ON, NULL);
+	pv_hypercall(77, 0, 0, 0, 0);
+	ck_assert_int_eq(hv.call[2].insn, PV_VMMCALL);
+}
+END_TEST
+
 static void probe_must_break(enum lie lie, const char *why, unsigned calls)
 {
 	hv.lie = lie;
@@ -350,7 +362,7 @@ END_TEST
 
 START_TEST(a_host_that_patches_text_breaks_them)
 {
-	probe_must_break(PATCHES, "writes to read-only text", 1);
+	probe_must_break(PATCHES, "writes to read-only text", 2);
 }
 END_TEST
 
@@ -835,6 +847,7 @@ static void add_calls(void)
 	tcase_add_test(t, the_documented_answer_proves_hypercalls);
 	tcase_add_test(t, amd_s_instruction_is_the_other_one);
 	tcase_add_test(t, an_exception_makes_it_try_the_other_vendor_s);
+	tcase_add_test(t, a_host_that_would_patch_it_makes_it_try_the_other_vendor_s);
 	tcase_add_test(t, exceptions_from_both_break_them);
 	tcase_add_test(t, a_host_that_patches_text_breaks_them);
 	tcase_add_test(t, a_host_that_never_answers_breaks_them);

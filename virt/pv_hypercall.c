@@ -44,7 +44,8 @@ void pv_hypercall_probe(void)
 	if (!pv_on(PV_HYPERCALLS))
 		return;
 	how = pv_arch_hypercall(insn, KVM_HC_NONE, none, true, &ret);
-	if (how == PV_FAULTED) {	/* a name of CPUID may be made up */
+	/* CPUID's vendor may be made up: then this one is the other's. */
+	if (how == PV_FAULTED || how == PV_PATCHED) {
 		insn = insn == PV_VMCALL ? PV_VMMCALL : PV_VMCALL;
 		how = pv_arch_hypercall(insn, KVM_HC_NONE, none, true, &ret);
 	}
