@@ -43,7 +43,7 @@ static struct {
 		uint32_t msr;
 		uint64_t val;
 	} msr[MSRS];
-	unsigned nmsrs, watched, unwatched, halts;
+	unsigned nmsrs, watched, unwatched, halts, deaf_halts;
 	struct {
 		enum pv_insn insn;
 		uint64_t nr, arg[4];
@@ -69,6 +69,7 @@ bool pv_arch_is_amd(void)
 void pv_arch_halt(void)
 {
 	hv.halts++;
+	hv.deaf_halts += cpu_irqs_on();
 	if (hv.on_halt)
 		hv.on_halt();
 	host_time_advance(NSEC_PER_MSEC);
@@ -808,6 +809,16 @@ START_TEST(who_must_not_block_halts_until_it_is_ready)
 }
 END_TEST
 
+/* An interrupt between the look and the halt would be slept over. */
+START_TEST(the_last_look_before_a_halt_has_interrupts_off)
+{
+	apf_on();
+	pv_apf_wait(0x5000, false);
+	ck_assert_uint_gt(hv.halts, 0);
+	ck_assert_uint_eq(hv.deaf_halts, 0);
+}
+END_TEST
+
 START_TEST(a_thousand_stray_readies_leave_room_for_waiters)
 {
 	struct thread *a;
@@ -887,6 +898,7 @@ static void add_faults(void)
 	tcase_add_test(t, a_ready_that_never_comes_ends_the_wait_all_the_same);
 	tcase_add_test(t, the_token_for_all_wakes_all);
 	tcase_add_test(t, who_must_not_block_halts_until_it_is_ready);
+	tcase_add_test(t, the_last_look_before_a_halt_has_interrupts_off);
 	tcase_add_test(t, a_thousand_stray_readies_leave_room_for_waiters);
 }
 

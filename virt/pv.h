@@ -95,7 +95,10 @@ enum pv_answer pv_arch_hypercall(enum pv_insn insn, uint64_t nr,
 				 const uint64_t arg[4], bool watched,
 				 int64_t *ret);
 bool pv_arch_is_amd(void);
-/* Interrupts on; wait for one. Thread context. */
+/*
+ * Interrupts off; wait for one, also one that waits already, and take it:
+ * returns with interrupts on.
+ */
 void pv_arch_halt(void);
 /* EOIs that needed no register write, and others, of all CPUs. */
 uint64_t pv_arch_eois(bool skipped);

@@ -109,6 +109,35 @@ static void pv_apf_sleep(struct pv_apf_slot *s, nsec_t deadline)
 	thread_nudge();
 }
 
+static bool pv_apf_over(const struct pv_apf_slot *s, nsec_t deadline)
+{
+	return READ_ONCE(s->state) == PV_APF_READY || time_now() >= deadline;
+}
+
+static void pv_apf_bell(struct timer *t)
+{
+}
+
+/*
+ * No interrupt may come between the look and the halt, or the halt misses it;
+ * and none but the bell's need ever come.
+ */
+static void pv_apf_halt(struct pv_apf_slot *s, nsec_t deadline)
+{
+	struct timer bell;
+	irqflags_t flags;
+
+	timer_init(&bell, pv_apf_bell);
+	timer_start(&bell, deadline);
+	while (!pv_apf_over(s, deadline)) {
+		flags = cpu_irq_save();
+		if (!pv_apf_over(s, deadline))
+			pv_arch_halt();
+		cpu_irq_restore(flags);
+	}
+	timer_cancel(&bell);
+}
+
 void pv_apf_wait(uint32_t token, bool may_block)
 {
 	nsec_t deadline = time_now() + PV_APF_PATIENCE;
@@ -120,9 +149,7 @@ void pv_apf_wait(uint32_t token, bool may_block)
 	if (may_block)
 		pv_apf_sleep(s, deadline);
 	else
-		while (READ_ONCE(s->state) != PV_APF_READY &&
-		       time_now() < deadline)
-			pv_arch_halt();
+		pv_apf_halt(s, deadline);
 	pv_apf_end(s);
 }
 

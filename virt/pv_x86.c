@@ -76,9 +76,10 @@ bool pv_arch_is_amd(void)
 	return x86_cpuid(0, 0).ebx == 0x68747541;	/* "Auth" */
 }
 
+/* Vol. 2B, STI: no interrupt is taken before the instruction after it. */
 void pv_arch_halt(void)
 {
-	__asm__ volatile("hlt" ::: "memory");
+	__asm__ volatile("sti; hlt" ::: "memory");
 }
 
 uint64_t pv_arch_eois(bool skipped)
