@@ -3,6 +3,7 @@
 #ifndef TESTS_GUEST_ENTRY_H
 #define TESTS_GUEST_ENTRY_H
 
+#include "core/dma.h"
 #include "core/page.h"
 #include "core/types.h"
 #include "core/vm.h"
