@@ -18,6 +18,7 @@
 #define IRQ_VECTOR_CALL		0xf2
 #define IRQ_VECTOR_NMI		0xf3	/* what an NMI could not say */
 #define IRQ_VECTOR_PV_APF	0xf4	/* KVM: a page is ready */
+#define IRQ_VECTOR_BENCH	0xf5	/* tests/guest/bench_cpu.c */
 #define IRQ_VECTOR_SPURIOUS	0xff
 
 typedef void irq_fn(void *arg);
