@@ -7,7 +7,7 @@
 PREFIX	?= /usr/local
 # Read by the scripts in ci/; an empty one means its default.
 export BUILD QEMU DISK IOMMU GPU CPUS MEM MACHINE BOOT ACCEL QEMU_ARGS APPEND
-export TIMEOUT S T C PREFIX MAKE
+export TIMEOUT S T C B PREFIX MAKE
 
 # DISPLAY=gtk on make's command line is QEMU's -display. X11's variable of that
 # name, hidden by it, is still in make's first environment.
@@ -29,6 +29,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: matrix     every libvirt row of ci/topologies, under libvirtd
 #: decode     LOG=file: a panic's log with the source line of each frame
 #: crashes    one boot for each way to crash; C=NAME,NAME: those only
+#: bench      time the benchmarks B, and count their instructions
 #: shot       the tour's screen, as BUILD/tour.png
 #: install    kernel, tour's disk and libvirt rows below PREFIX (DESTDIR too)
 #: deps       install the Debian packages that all of this needs
@@ -48,12 +49,13 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: QEMU=      which QEMU (qemu-system-x86_64)
 #: TIMEOUT=   seconds until QEMU is ended (300; run at a terminal: never)
 #: S=         in-guest suites for guest, with commas between (all)
+#: B=         a group of benchmarks for bench (cpu)
 #: T=         host tests for check: nvme is tests/check_nvme.c (all)
 #: BUILD=     where everything goes (build)
 #: PREFIX=    where install puts it (/usr/local)
 #: V=1        show the commands
 
-.PHONY: all run check guest matrix decode crashes shot install deps clean help
+.PHONY: all run check guest matrix decode crashes bench shot install deps clean help
 .PHONY: check-parts headers
 
 all: kernel image $(ci-parts)
@@ -85,6 +87,11 @@ crashes:
 	$(Q)ci/deps build run
 	$(ci-make) kernel
 	$(Q)ci/crashes
+
+bench:
+	$(Q)ci/deps build run bench
+	$(ci-make) kernel
+	$(Q)ci/bench
 
 shot:
 	$(Q)ci/deps build run shot
