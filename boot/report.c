@@ -16,12 +16,14 @@
 #include "sched/sched.h"
 #include "viommu/viommu.h"
 #include "virt/hyper.h"
+#include "virt/oracle.h"
 #include "virt/pv.h"
 
 void report_run(void)
 {
 	hyper_report();
 	pv_report();
+	oracle_report();
 	acpi_report();
 	clock_report();
 	wall_report();

@@ -429,6 +429,7 @@ static uint64_t vm_audit_table(const uint64_t *table, unsigned level,
 		}
 		a->pages++;
 		a->user += (rights & PTE_US) != 0;
+		a->giant += level == 3;
 		if (!(rights & PTE_NX)) {
 			a->executable++;
 			wx += (rights & PTE_RW) != 0;

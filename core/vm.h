@@ -57,6 +57,7 @@ bool vm_is_user(uintptr_t addr);
 struct vm_audit {
 	uint64_t pages, executable, writable_executable;	/* entries */
 	uint64_t user;			/* entries that ring 3 may touch */
+	uint64_t giant;			/* entries of 1 GiB */
 	bool low;			/* is anything mapped from address 0 on? */
 };
 void vm_audit(struct vm_audit *a);

@@ -29,6 +29,9 @@ static const struct {
 	{ "ACRNACRNACRN", "ACRN", HYPER_OTHER },
 	{ "VBoxVBoxVBox", "VirtualBox", HYPER_OTHER },
 	{ "HAXMHAXMHAXM", "HAXM", HYPER_OTHER },
+	{ "___ NVMM ___", "NVMM", HYPER_OTHER },
+	{ "OpenBSDVMM58", "OpenBSD vmm", HYPER_OTHER },
+	{ "Jailhouse", "Jailhouse", HYPER_OTHER },
 };
 
 /* cpuid.rst; gaps are bits that KVM does not define. */
@@ -66,6 +69,13 @@ static int hyper_lookup(const char *signature)
 	return -1;
 }
 
+const char *hyper_letters_name(const char *letters)
+{
+	int i = hyper_lookup(letters);
+
+	return i < 0 ? NULL : hyper_known[i].name;
+}
+
 const char *hyper_name(void)
 {
 	int i = hyper_lookup(hyper.signature);
@@ -77,8 +87,7 @@ const char *hyper_name(void)
 	return hyper.signature[0] ? hyper.signature : "unnamed hypervisor";
 }
 
-/* The letters of the leaf at base; EAX is the highest leaf of its range. */
-static void hyper_signature(struct hyper_cpuid r, char out[13])
+void hyper_letters(struct hyper_cpuid r, char out[13])
 {
 	memcpy(out, &r.ebx, 4);
 	memcpy(out + 4, &r.ecx, 4);
@@ -94,12 +103,12 @@ static uint32_t hyper_base(struct hyper *h,
 	struct hyper_cpuid r = cpuid(HYPER_LEAF_SIGNATURE);
 	char sig[13];
 
-	hyper_signature(r, h->signature);
+	hyper_letters(r, h->signature);
 	h->max_leaf = r.eax;
 	if (strcmp(h->signature, "Microsoft Hv") != 0)
 		return HYPER_LEAF_SIGNATURE;
 	r = cpuid(base);
-	hyper_signature(r, sig);
+	hyper_letters(r, sig);
 	if (strcmp(sig, "KVMKVMKVM") != 0)
 		return HYPER_LEAF_SIGNATURE;
 	memcpy(h->signature, sig, sizeof(sig));

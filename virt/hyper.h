@@ -33,6 +33,10 @@ struct hyper_cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 void hyper_decode(struct hyper *h, struct hyper_cpuid (*cpuid)(uint32_t leaf));
+/* The letters of a base leaf, in EBX, ECX and EDX. */
+void hyper_letters(struct hyper_cpuid r, char out[13]);
+/* Whose letters these are ("KVM"), or NULL: unknown to us. */
+const char *hyper_letters_name(const char *letters);
 /*
  * KVM's name for bit n of its features ("pv-eoi"), or NULL: unknown to us.
  */

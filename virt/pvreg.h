@@ -16,10 +16,12 @@
 #define KVM_BIT_STEAL_TIME	5
 #define KVM_BIT_PV_EOI		6
 #define KVM_BIT_PV_TLB_FLUSH	9
+#define KVM_BIT_ASYNC_PF_VMEXIT	10
 #define KVM_BIT_PV_SEND_IPI	11
 #define KVM_BIT_POLL_CONTROL	12
 #define KVM_BIT_PV_SCHED_YIELD	13
 #define KVM_BIT_ASYNC_PF_INT	14
+#define KVM_BIT_CLOCK_STABLE	24
 /* EDX: virtual CPUs are never preempted for an unlimited time. */
 #define KVM_HINT_REALTIME	BIT(0)
 
