@@ -62,7 +62,9 @@ static struct {
 /* ACPI 6.4, table 5.25: MPS INTI flags. */
 #define INTI_POLARITY		GENMASK(1, 0)
 #define INTI_TRIGGER		GENMASK(3, 2)
+#define INTI_ACTIVE_HIGH	1	/* 0: as the bus has it */
 #define INTI_ACTIVE_LOW		3
+#define INTI_EDGE		1
 #define INTI_LEVEL		3
 
 static uint32_t ioapic_read(struct ioapic *a, unsigned reg)
@@ -196,8 +198,12 @@ static void ioapic_legacy(unsigned *gsi, unsigned *flags)
 	*gsi = ioapics.legacy[*gsi].gsi;
 	if (FIELD_GET(INTI_TRIGGER, inti) == INTI_LEVEL)
 		*flags |= IRQ_GSI_LEVEL;
+	else if (FIELD_GET(INTI_TRIGGER, inti) == INTI_EDGE)
+		*flags &= ~IRQ_GSI_LEVEL;
 	if (FIELD_GET(INTI_POLARITY, inti) == INTI_ACTIVE_LOW)
 		*flags |= IRQ_GSI_ACTIVE_LOW;
+	else if (FIELD_GET(INTI_POLARITY, inti) == INTI_ACTIVE_HIGH)
+		*flags &= ~IRQ_GSI_ACTIVE_LOW;
 }
 
 static int ioapic_first_user(struct ioapic_pin *pin, unsigned flags,
@@ -275,6 +281,22 @@ static struct ioapic_user *ioapic_take_user_locked(struct ioapic_pin *pin,
 		}
 	}
 	return NULL;
+}
+
+void irq_gsi_mask(unsigned gsi)
+{
+	unsigned flags = 0;
+	struct ioapic_pin *pin;
+	struct ioapic *a;
+	irqflags_t irq;
+
+	ioapic_legacy(&gsi, &flags);
+	a = ioapic_of(gsi, &pin);
+	if (!a)
+		return;
+	irq = spin_lock(&ioapics.lock);
+	ioapic_write(a, IOAPIC_REDTBL(gsi - a->gsi_base), IOAPIC_RTE_MASKED);
+	spin_unlock(&ioapics.lock, irq);
 }
 
 /* The pin stays masked when its last user has gone. */

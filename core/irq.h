@@ -59,5 +59,10 @@ void irq_reset(void);
 int irq_gsi_request(unsigned gsi, unsigned flags, unsigned cpu, irq_fn *fn,
 		    void *arg, const char *name);
 void irq_gsi_free(unsigned gsi, irq_fn *fn, void *arg);
+/*
+ * A pin that nobody can quieten: masked for all who share it, until one more
+ * requests it. They still have to free it. Any context.
+ */
+void irq_gsi_mask(unsigned gsi);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #define irq_gsi_request	ioapic_gsi_request
 #define irq_gsi_free	ioapic_gsi_free
+#define irq_gsi_mask	ioapic_gsi_mask
 #define cpu_apic_id	chip_apic_id
 #include "core/ioapic.c"
 
@@ -72,8 +73,10 @@ static void handler_b(void *arg)
 
 static struct acpi_madt madt = {
 	.nioapics = 1, .ioapic = { { 0, BASE, 0 } },
-	.noverrides = 2,
-	.override = { { 0, 2, 0 }, { 9, 9, 0xf } },	/* low, level */
+	.noverrides = 4,
+	.override = { { 0, 2, 0 }, { 9, 9, 0xf },	/* low, level */
+		      { 10, 10, 0xd },			/* high, level */
+		      { 11, 11, 0x5 } },		/* high, edge */
 };
 
 static void setup(void)
@@ -169,6 +172,38 @@ START_TEST(overrides_of_legacy_interrupts_are_followed)
 }
 END_TEST
 
+/* QEMU's SCI is level and high; whoever asks for it cannot know. */
+START_TEST(an_override_takes_back_what_was_asked_for)
+{
+	unsigned asked = IRQ_GSI_LEVEL | IRQ_GSI_ACTIVE_LOW;
+
+	ck_assert_int_eq(ioapic_gsi_request(10, asked, 0, handler_a, NULL,
+					    "sci"), 0);
+	ck_assert(rte(10) & IOAPIC_RTE_LEVEL);
+	ck_assert(!(rte(10) & IOAPIC_RTE_LOW));
+	ioapic_gsi_free(10, handler_a, NULL);
+	ck_assert_int_eq(ioapic_gsi_request(11, asked, 0, handler_a, NULL,
+					    "x"), 0);
+	ck_assert(!(rte(11) & (IOAPIC_RTE_LEVEL | IOAPIC_RTE_LOW)));
+	ioapic_gsi_free(11, handler_a, NULL);
+}
+END_TEST
+
+START_TEST(a_masked_pin_is_open_again_for_the_next_user)
+{
+	ck_assert_int_eq(ioapic_gsi_request(21, IRQ_GSI_LEVEL, 0, handler_a,
+					    NULL, "a"), 0);
+	ioapic_gsi_mask(21);
+	ck_assert(rte(21) & IOAPIC_RTE_MASKED);
+	ck_assert_int_eq(ioapic_gsi_request(21, IRQ_GSI_LEVEL, 0, handler_b,
+					    NULL, "b"), 0);
+	ck_assert(!(rte(21) & IOAPIC_RTE_MASKED));
+	ioapic_gsi_free(21, handler_a, NULL);
+	ioapic_gsi_free(21, handler_b, NULL);
+	ioapic_gsi_mask(PINS);		/* no such pin: nothing */
+}
+END_TEST
+
 START_TEST(a_pin_that_does_not_exist_is_refused)
 {
 	ck_assert_int_eq(ioapic_gsi_request(PINS, 0, 0, handler_a, NULL, "x"),
@@ -234,6 +269,8 @@ int main(void)
 	tcase_add_test(tc, a_level_pin_is_routed_low_and_level_to_its_cpu);
 	tcase_add_test(tc, level_pins_are_shared_and_edge_pins_are_not);
 	tcase_add_test(tc, overrides_of_legacy_interrupts_are_followed);
+	tcase_add_test(tc, an_override_takes_back_what_was_asked_for);
+	tcase_add_test(tc, a_masked_pin_is_open_again_for_the_next_user);
 	tcase_add_test(tc, a_pin_that_does_not_exist_is_refused);
 	tcase_add_test(tc, out_of_memory_leaves_the_pin_masked);
 	tcase_add_test(tc, a_cpu_with_a_long_apic_id_is_refused);
