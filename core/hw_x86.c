@@ -10,6 +10,7 @@
 #include "core/lapic.h"
 #include "core/panic.h"
 #include "core/percpu.h"
+#include "core/reset.h"
 #include "core/vm.h"
 #include "core/x86.h"
 
@@ -186,6 +187,15 @@ void cpu_send_ipi_set(const struct cpu_set *set, unsigned vector)
 				cpu_send_ipi(cpu, vector);
 	if (yield && vector == IRQ_VECTOR_CALL)
 		yield(set);
+}
+
+/* No IDT: the #UD becomes a #DF, and that the shutdown that resets (SDM 6.15). */
+void cpu_triple_fault(void)
+{
+	static const struct { uint16_t limit; uint64_t base; } __packed none;
+
+	cpu_irq_save();
+	__asm__ volatile("lidt %0; ud2" : : "m"(none));
 }
 
 void cpu_timer_arm(nsec_t deadline)

@@ -37,6 +37,7 @@
 #include "core/log.h"
 #include "core/page.h"
 #include "core/panic.h"
+#include "core/reset.h"
 
 #define HOST_WINDOWS	64
 #define HOST_STEPS	16
@@ -69,6 +70,7 @@ struct host_gsi_user {
 };
 
 struct host_gsi {
+	bool masked;
 	struct list users;
 	unsigned flags, cpu, vector;
 };
@@ -508,7 +510,7 @@ static void host_gsi_run(void *arg)
 void host_raise_gsi(unsigned gsi)
 {
 	BUG_ON(gsi >= HOST_GSIS);
-	if (!list_empty(&host.gsi[gsi].users))
+	if (!list_empty(&host.gsi[gsi].users) && !host.gsi[gsi].masked)
 		host_deliver(host.gsi[gsi].cpu, host.gsi[gsi].vector);
 }
 
@@ -539,12 +541,19 @@ int irq_gsi_request(unsigned gsi, unsigned flags, unsigned cpu, irq_fn *fn,
 	err = host_gsi_open(&host.gsi[gsi], flags, cpu, name);
 	if (err)
 		return err;
+	host.gsi[gsi].masked = false;
 	u = malloc(sizeof(*u));
 	BUG_ON(!u);
 	u->fn = fn;
 	u->arg = arg;
 	list_add_tail(&host.gsi[gsi].users, &u->node);
 	return 0;
+}
+
+void irq_gsi_mask(unsigned gsi)
+{
+	BUG_ON(gsi >= HOST_GSIS);
+	host.gsi[gsi].masked = true;
 }
 
 void irq_gsi_free(unsigned gsi, irq_fn *fn, void *arg)
@@ -730,6 +739,11 @@ bool cpu_timer_pending(void)
 {
 	return host.irr[host.cpu][IRQ_VECTOR_TIMER / 64] >>
 	       IRQ_VECTOR_TIMER % 64 & 1;
+}
+
+void cpu_triple_fault(void)
+{
+	log_info("host", "triple fault");
 }
 
 const char *cpu_timer_name(void)
