@@ -3,7 +3,8 @@
 #ifndef BOOT_INIT_H
 #define BOOT_INIT_H
 
-#include "core/types.h"
+#include "core/acpi.h"
+#include "sched/sched.h"
 
 struct boot_facts {
 	unsigned cpus_missing;
@@ -14,7 +15,20 @@ extern struct boot_facts boot_facts;
 
 /* The tour; returns false when something that should work did not. */
 bool tour_run(void);
-/* The monitor on the serial console, until "poweroff". */
+/*
+ * The orderly end. ending_init() listens to the power button and keeps the ways
+ * to reset; from then on ending_asked() is true as soon as the button was
+ * pressed, and what blocks on ending_waitq is woken.
+ */
+extern struct waitq ending_waitq;
+void ending_init(const struct acpi_fadt *fadt);
+bool ending_asked(void);
+/* run=wait: nothing, until the button. False: there is none. */
+bool ending_wait(void);
+/* No DMA and no interrupt from here on. */
+void ending_stop(void);
+
+/* The monitor on the serial console, until "poweroff" or the power button. */
 void shell_run(void);
 /* Every room's inventory as @json lines. */
 void report_run(void);

@@ -58,12 +58,13 @@
 #define BOOT_TOUR		BIT(1)
 #define BOOT_REPORT		BIT(2)
 #define BOOT_SHELL		BIT(3)
+#define BOOT_WAIT		BIT(4)
 #define PCI_CLASS_STORAGE	0x010000
 #define PCI_CLASS_BASE		0xff0000
 #define PCI_HOLE_TOP		0xfec00000u	/* I/O APIC, HPET, LAPIC above */
 
 static const struct cmdline_key key_run = {
-	"run", "tour|report|shell|probe|all|SUITE,…",
+	"run", "tour|report|shell|wait|probe|all|SUITE,…",
 	"what to do after start (default: tour)" };
 CMDLINE_KEY(key_run);
 static const struct cmdline_key key_do = {
@@ -245,6 +246,7 @@ static void boot_cpus(void)
 			  boot_cpu_main);
 	pv_start();
 	vm_drop_identity();
+	ending_init(&boot_acpi.fadt);
 }
 
 /* Does [a, a + size) touch anything that the memory map or MCFG names? */
@@ -389,7 +391,8 @@ static bool boot_run_suites(const char *list)
 	struct ktest_totals tot;
 
 	ktest_run_suites(list, &tot);
-	return !tot.failed && tot.passed + tot.skipped + tot.xfailed;
+	return !tot.failed && !tot.bailed &&
+	       tot.passed + tot.skipped + tot.xfailed;
 }
 
 /*
@@ -398,7 +401,8 @@ static bool boot_run_suites(const char *list)
  */
 static unsigned boot_wanted(char *run, char *suites)
 {
-	static const char *const own[] = { "probe", "tour", "report", "shell" };
+	static const char *const own[] = { "probe", "tour", "report", "shell",
+					   "wait" };
 	unsigned wanted = 0;
 	char *p = suites;
 
@@ -436,6 +440,14 @@ static bool boot_do_line(char *line)
 	return !err;
 }
 
+/* Says what the power button kept us from. */
+static bool boot_not_run(const char *what)
+{
+	if (ending_asked())
+		log_warn("lodger", "not run: %s (power button)", what);
+	return ending_asked();
+}
+
 static bool boot_do(void)
 {
 	char line[BOOTINFO_CMDLINE];
@@ -444,6 +456,8 @@ static bool boot_do(void)
 	if (cmdline_get("do", line, sizeof(line)))
 		return true;
 	for (char *w = line, *next; ok && w; w = next) {
+		if (boot_not_run("the rest of do="))
+			return false;
 		next = strchr(w, ';');
 		if (next)
 			*next++ = 0;
@@ -469,11 +483,13 @@ static bool boot_run(void)
 	if (*suites)
 		ok &= boot_run_suites(suites);
 	if (wanted & BOOT_TOUR)
-		ok &= tour_run();
+		ok &= !boot_not_run("the tour") && tour_run();
 	if (wanted & BOOT_REPORT)
 		report_run();
 	if (wanted & BOOT_SHELL)
 		shell_run();
+	if (wanted & BOOT_WAIT)
+		ok &= ending_wait();
 	return ok;
 }
 
@@ -507,8 +523,7 @@ void boot_main(uint64_t entry_tsc, uint64_t start_info)
 	boot_report();
 
 	ok = boot_do() && boot_run();
-	driver_stop_all();
-	iommu_stop();
+	ending_stop();
 	log_info("lodger", "%s", ok ? "goodbye" : "goodbye, with failures");
 	machine_end(ok ? MACHINE_PASSED : MACHINE_FAILED);
 }

@@ -6,24 +6,28 @@
 #include "core/ns16550.h"
 #include "sched/sched.h"
 
-static struct waitq shell_waitq;
-
 static void shell_rx(void)
 {
-	waitq_wake_all(&shell_waitq);
+	waitq_wake_all(&ending_waitq);
+}
+
+/* The power button ends the session: -1. */
+static bool shell_next(int *c)
+{
+	*c = ending_asked() ? -1 : ns16550_getc();
+	return *c >= 0 || ending_asked();
 }
 
 static int shell_getc(void)
 {
 	int c;
 
-	wait_until(&shell_waitq, (c = ns16550_getc()) >= 0, NSEC_NEVER);
+	wait_until(&ending_waitq, shell_next(&c), NSEC_NEVER);
 	return c;
 }
 
 void shell_run(void)
 {
-	waitq_init(&shell_waitq);
 	if (ns16550_listen(shell_rx)) {
 		log_warn("shell", "the console cannot interrupt: no prompt");
 		return;

@@ -126,7 +126,7 @@ static int tour_hash_chunk(void *arg, uint64_t off, const void *data,
 		sha256_update(&h->sha, data,
 			      (size_t)MIN(len, h->t->bytes - off));
 	tour_sample(h, off + len);
-	return 0;
+	return ending_asked() ? -EINTR : 0;
 }
 
 static uint64_t tour_true_bytes(const struct blk_dev *bd)
@@ -238,9 +238,11 @@ static int tour_scan(struct tour *t)
 	sha256_init(&h.sha);
 	err = blk_scan(t->bd, tour_chunk(t), TOUR_DEPTH, tour_hash_chunk, &h,
 		       &t->scan);
+	if (err)			/* of a part it would say nothing */
+		return err;
 	sha256_final(&h.sha, digest);
 	sha256_hex(digest, t->sha256);
-	return err;
+	return 0;
 }
 
 /* A few CPUs a line, so that no number is cut off. */
@@ -301,6 +303,11 @@ static void tour_disk(struct tour *t)
 	err = tour_every_queue(t);
 	if (!err)
 		err = tour_scan(t);
+	if (err == -EINTR) {
+		t->cut = true;
+		tour_set(&t->disk, TOUR_SKIP, "power button");
+		return;
+	}
 	if (err) {
 		tour_set(&t->disk, TOUR_FAIL, "reading %s failed: %s",
 			 t->bd->name, errno_name(err));
@@ -317,6 +324,16 @@ static void tour_disk(struct tour *t)
 		tour_set(&t->disk, TOUR_PASS, "%lu bytes read",
 			 t->scan.bytes);
 	tour_disk_say(t);
+}
+
+/* The power button between two steps: this one is not taken. */
+static bool tour_over(struct tour *t, struct tour_step *s)
+{
+	if (!ending_asked())
+		return false;
+	t->cut = true;
+	tour_set(s, TOUR_SKIP, "power button");
+	return true;
 }
 
 /* ---- the verdict ---- */
@@ -387,12 +404,15 @@ bool tour_run(void)
 	}
 	console_printf("\n");
 	tour_machine();
-	tour_disk(t);
+	if (!tour_over(t, &t->disk))
+		tour_disk(t);
 	if (t->disk.verdict == TOUR_PASS)
 		tour_find_content(t);
-	tour_refusal(t);
-	tour_screen(t);
-	ok = tour_verdict(t);
+	if (!tour_over(t, &t->refusal))
+		tour_refusal(t);
+	if (!tour_over(t, &t->screen))
+		tour_screen(t);
+	ok = tour_verdict(t) && !t->cut;
 	tour_report(t, ok);
 	heap_free(t->picture);
 	heap_free(t);

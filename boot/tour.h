@@ -26,6 +26,7 @@ struct tour {
 	struct blk_dev *bd;		/* the disk, or NULL */
 	uint64_t bytes;			/* of it that count: disk.bytes= */
 	struct tour_step disk, screen, refusal;
+	bool cut;			/* by the power button: it cannot pass */
 
 	char sha256[SHA256_HEX];
 	struct blk_scan_stats scan;

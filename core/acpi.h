@@ -80,6 +80,11 @@ int acpi_parse_mcfg(const void *table, size_t size, struct acpi_mcfg *out);
 
 struct acpi_fadt {			/* 5.2.9 */
 	uint32_t pm1a_cnt, pm1b_cnt, pm_timer;	/* I/O ports, 0: none */
+	uint32_t pm1a_evt, pm1b_evt, gpe0, gpe1;	/* the same */
+	uint8_t pm1_evt_len, gpe0_len, gpe1_len;	/* bytes */
+	uint32_t smi_cmd;		/* port that takes acpi_enable, 0: none */
+	uint8_t acpi_enable;
+	bool power_button;		/* it is a fixed one, in PM1: 4.8.2.2.1 */
 	bool pm_timer_wide;		/* it has 32 bits, not 24 */
 	uint8_t century;		/* its register in the RTC, 0: none */
 	phys_t dsdt;

@@ -32,6 +32,18 @@ static void fadt_registers(const struct fadt *f, struct acpi_fadt *out)
 				  &f->x_pm1a_cnt : NULL, f->pm1a_cnt);
 	out->pm1b_cnt = fadt_port(FADT_HAS(f, x_pm1b_cnt) ?
 				  &f->x_pm1b_cnt : NULL, f->pm1b_cnt);
+	out->pm1a_evt = fadt_port(FADT_HAS(f, x_pm1a_evt) ?
+				  &f->x_pm1a_evt : NULL, f->pm1a_evt);
+	out->pm1b_evt = fadt_port(FADT_HAS(f, x_pm1b_evt) ?
+				  &f->x_pm1b_evt : NULL, f->pm1b_evt);
+	out->gpe0 = fadt_port(FADT_HAS(f, x_gpe0) ? &f->x_gpe0 : NULL, f->gpe0);
+	out->gpe1 = fadt_port(FADT_HAS(f, x_gpe1) ? &f->x_gpe1 : NULL, f->gpe1);
+	out->pm1_evt_len = f->pm1_evt_len;
+	out->gpe0_len = f->gpe0_len;
+	out->gpe1_len = f->gpe1_len;
+	out->smi_cmd = fadt_port(NULL, f->smi_cmd);
+	out->acpi_enable = f->acpi_enable;
+	out->power_button = out->pm1a_evt && !(f->flags & FADT_PWR_BUTTON);
 	out->pm_timer = fadt_port(FADT_HAS(f, x_pm_timer) ?
 				  &f->x_pm_timer : NULL, f->pm_timer);
 }

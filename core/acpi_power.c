@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/acpi_power.h"
 
+#include "core/acpireg.h"
 #include "core/bits.h"
 #include "core/cpu.h"
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/x86.h"
-
-/* ACPI 6.4, table 4.19: PM1 control. */
-#define PM1_CNT_SLP_TYP		GENMASK(12, 10)
-#define PM1_CNT_SLP_EN		BIT(13)
 
 #define POWER_OFF_WAIT		(NSEC_PER_SEC)
 

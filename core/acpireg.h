@@ -138,9 +138,17 @@ _Static_assert(offsetof(struct fadt, flags) == 112, "ACPI 5.2.9");
 _Static_assert(offsetof(struct fadt, x_dsdt) == 140, "ACPI 5.2.9");
 _Static_assert(sizeof(struct fadt) == 244, "ACPI 5.2.9, revision 3");
 #define FADT_V1_SIZE		116
+#define FADT_PWR_BUTTON		BIT(4)	/* no fixed one; AML has it */
 #define FADT_TMR_VAL_EXT	BIT(8)	/* 4.8.3.3 */
 #define FADT_RESET_SUPPORTED	BIT(10)
 #define FADT_HW_REDUCED		BIT(20)	/* there are no PM1 registers */
+
+/* PM1: both halves of an event block, and control. Table 4.13 to 4.16. */
+#define PM1_PWRBTN		BIT(8)	/* of status and of enable */
+#define PM1_STATUS_ALL		0xffff	/* written to status: all cleared */
+#define PM1_CNT_SCI_EN		BIT(0)
+#define PM1_CNT_SLP_TYP		GENMASK(12, 10)
+#define PM1_CNT_SLP_EN		BIT(13)
 
 /* AML that acpi_find_s5() understands: 20.2.2, 20.2.3, 20.2.5.4. */
 #define AML_ZERO		0x00

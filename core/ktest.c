@@ -12,9 +12,12 @@
  *	    # duration_ms 0.003
  *	    ok 2 affinity_moves_under_fire # SKIP one CPU
  *	ok 1 msi
+ *
+ * A boot that ends before its plan says "Bail out!" instead of the rest.
  */
 #include "core/report.h"
 
+#include "core/acpi_event.h"
 #include "core/cpu.h"
 #include "core/fmt.h"
 #include "core/log.h"
@@ -141,6 +144,16 @@ static void ktest_run_one(const struct ktest *k, unsigned nr,
 	ktest_verdict(&t, nr, k->name, tot);
 }
 
+/* Between two tests: has somebody asked for an end? */
+static bool ktest_bail(struct ktest_totals *tot)
+{
+	if (!tot->bailed && acpi_button_presses()) {
+		tot->bailed = true;
+		console_printf("Bail out! power button\n");
+	}
+	return tot->bailed;
+}
+
 static void ktest_run_suite(const struct ktest_suite *s, unsigned nr,
 			    struct ktest_totals *tot)
 {
@@ -148,17 +161,21 @@ static void ktest_run_suite(const struct ktest_suite *s, unsigned nr,
 	bool all_skipped;
 	unsigned n = 0;
 
+	if (ktest_bail(tot))
+		return;
 	console_printf(KTEST_INDENT "KTAP version 1\n"
 		       KTEST_INDENT "# Subtest: %s\n"
 		       KTEST_INDENT "1..%u\n", s->name, s->n);
 	ktest.nested = true;
 	SET_FOREACH(k, ktest)
-		if (strcmp((*k)->suite, s->name) == 0)
+		if (strcmp((*k)->suite, s->name) == 0 && !ktest_bail(tot))
 			ktest_run_one(*k, ++n, &own);
 	ktest.nested = false;
 	all_skipped = own.skipped == s->n;
-	console_printf("%s %u %s%s\n", own.failed ? "not ok" : "ok", nr,
-		       s->name, all_skipped ? " # SKIP every test" : "");
+	if (!tot->bailed)
+		console_printf("%s %u %s%s\n", own.failed ? "not ok" : "ok",
+			       nr, s->name,
+			       all_skipped ? " # SKIP every test" : "");
 	tot->passed += own.passed;
 	tot->failed += own.failed;
 	tot->skipped += own.skipped;
@@ -241,7 +258,8 @@ void ktest_run_suites(const char *list, struct ktest_totals *tot)
 	*tot = (struct ktest_totals){ 0 };
 	ktest_collect();
 	console_printf("KTAP version 1\n1..%u\n", ktest_plan(list));
-	while (ktest_next_word(&list, word, sizeof(word))) {
+	while (ktest_next_word(&list, word, sizeof(word)) &&
+	       !ktest_bail(tot)) {
 		if (strcmp(word, "all")) {
 			ktest_run_word(word, &nr, tot);
 			continue;

@@ -95,11 +95,13 @@ void ktest_metric(const char *name, uint64_t value, const char *unit);
 
 struct ktest_totals {
 	unsigned passed, failed, skipped, xfailed;
+	bool bailed;			/* not all ran */
 };
 
 /*
  * Run the suites in the comma-separated list ("all": every one). A name that
- * no suite has is a failure. Prints the plan first.
+ * no suite has is a failure. Prints the plan first. After a press of the power
+ * button the running test is the last one, and "Bail out!" says so.
  */
 void ktest_run_suites(const char *list, struct ktest_totals *tot);
 

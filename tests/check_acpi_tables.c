@@ -476,6 +476,14 @@ START_TEST(fadt_of_q35_has_registers_and_reset)
 	ck_assert_uint_eq(fadt.sci_irq, 9);
 	ck_assert_uint_eq(fadt.pm1a_cnt, 0x604);
 	ck_assert_uint_eq(fadt.pm1b_cnt, 0);
+	ck_assert_uint_eq(fadt.pm1a_evt, 0x600);
+	ck_assert_uint_eq(fadt.pm1b_evt, 0);
+	ck_assert_uint_eq(fadt.pm1_evt_len, 4);
+	ck_assert_uint_eq(fadt.gpe0, 0x620);
+	ck_assert_uint_eq(fadt.gpe0_len, 16);
+	ck_assert_uint_eq(fadt.smi_cmd, 0xb2);
+	ck_assert_uint_eq(fadt.acpi_enable, 2);
+	ck_assert(fadt.power_button);
 	ck_assert_uint_eq(fadt.pm_timer, 0x608);
 	ck_assert_uint_eq(fadt.flags, 0x84a5);
 	ck_assert(fadt.reset_supported);
@@ -540,7 +548,19 @@ START_TEST(fadt_hardware_reduced_has_no_pm1)
 	tab_seal(&t);
 	ck_assert_int_eq(TAB_PARSE(fadt, &t, &fadt), 0);
 	ck_assert_uint_eq(fadt.pm1a_cnt, 0);
+	ck_assert_uint_eq(fadt.pm1a_evt, 0);
+	ck_assert(!fadt.power_button);
 	ck_assert_uint_eq(fadt.pm_timer, 0);
+}
+END_TEST
+
+START_TEST(fadt_with_the_button_flag_has_no_fixed_button)
+{
+	GOLDEN(intel_facp);
+	t.b[112] |= 0x10;		/* flag 4 */
+	tab_seal(&t);
+	ck_assert_int_eq(TAB_PARSE(fadt, &t, &fadt), 0);
+	ck_assert(!fadt.power_button);
 }
 END_TEST
 
@@ -1652,6 +1672,7 @@ int main(void)
 	tcase_add_test(c, fadt_x_dsdt_wins_unless_zero);
 	tcase_add_test(c, fadt_shorter_than_revision_1_is_refused);
 	tcase_add_test(c, fadt_hardware_reduced_has_no_pm1);
+	tcase_add_test(c, fadt_with_the_button_flag_has_no_fixed_button);
 	tcase_add_test(c, fadt_extended_register_in_memory_is_not_a_port);
 	tcase_add_test(c, s5_of_qemu_is_0_at_any_offset);
 	tcase_add_test(c, s5_reads_each_form_of_a_constant);

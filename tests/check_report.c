@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/acpi_event.h"
 #include "core/cpu.h"
 #include "core/log.h"
 #include "tests/host/host.h"
@@ -327,6 +328,66 @@ KTEST(delta, takes_its_time)
 	ktest_metric("latency", 42, "ns");
 }
 
+/* ---- the power button, on the smallest PM1 block there is ---- */
+
+#define PM1		0x600
+#define PM1_BUTTON	0x100
+#define SCI		9
+
+static uint16_t pm1_status;
+
+static uint64_t pm1_read(void *ctx, size_t off, unsigned width)
+{
+	return off == 0 ? pm1_status : 1;	/* enable; control: ACPI mode */
+}
+
+static void pm1_write(void *ctx, size_t off, unsigned width, uint64_t val)
+{
+	if (off == 0)
+		pm1_status &= (uint16_t)~val;
+}
+
+static const struct host_mmio_ops pm1_ops = { pm1_read, pm1_write };
+
+static void button_plug(void)
+{
+	struct acpi_fadt fadt = {
+		.pm1a_evt = PM1, .pm1_evt_len = 4, .pm1a_cnt = PM1 + 4,
+		.power_button = true, .sci_irq = SCI,
+	};
+
+	host_port_add(PM1, 6, &pm1_ops, &pm1_status);
+	ck_assert_int_eq(acpi_event_init(&fadt), 0);
+}
+
+static void button_unplug(void)
+{
+	acpi_event_stop();
+	host_mmio_remove(&pm1_status);
+}
+
+static void button_press(void)
+{
+	pm1_status |= PM1_BUTTON;
+	host_raise_gsi(SCI);
+}
+
+static bool press_in_the_middle, press_at_the_end;
+
+KTEST(epsilon, comes_first)
+{
+	KEXPECT(t, true);
+	if (press_in_the_middle)
+		button_press();
+}
+
+KTEST(epsilon, comes_second)
+{
+	KEXPECT(t, true);
+	if (press_at_the_end)
+		button_press();
+}
+
 static struct ktest_totals run(const char *list)
 {
 	struct ktest_totals tot;
@@ -407,9 +468,9 @@ START_TEST(all_runs_every_suite_once)
 {
 	struct ktest_totals tot = run("all");
 
-	has("KTAP version 1\n1..4\n");
-	has("ok 4 ");
-	ck_assert_uint_eq(tot.passed, 3);
+	has("KTAP version 1\n1..5\n");
+	has("ok 5 ");
+	ck_assert_uint_eq(tot.passed, 5);
 	ck_assert_uint_eq(tot.failed, 4);
 	ck_assert_uint_eq(tot.skipped, 1);
 	ck_assert_uint_eq(tot.xfailed, 1);
@@ -442,6 +503,57 @@ START_TEST(an_empty_list_runs_nothing)
 }
 END_TEST
 
+START_TEST(the_power_button_ends_the_run_after_the_running_test)
+{
+	struct ktest_totals tot;
+
+	button_plug();
+	press_in_the_middle = true;
+	tot = run("epsilon,beta,nosuch");
+	press_in_the_middle = false;
+	button_unplug();
+	has("1..3\n");
+	has("    ok 1 comes_first\nBail out! power button\n");
+	ck_assert_ptr_null(strstr(host_console(), "comes_second"));
+	ck_assert_ptr_null(strstr(host_console(), "ok 1 epsilon"));
+	ck_assert_ptr_null(strstr(host_console(), "beta"));
+	ck_assert_ptr_null(strstr(host_console(), "nosuch"));
+	ck_assert(tot.bailed);
+	ck_assert_uint_eq(tot.passed, 1);
+}
+END_TEST
+
+START_TEST(the_power_button_before_the_first_suite_leaves_the_plan_alone)
+{
+	struct ktest_totals tot;
+
+	button_plug();
+	button_press();
+	tot = run("all");
+	button_unplug();
+	has("KTAP version 1\n1..5\nBail out! power button\n");
+	ck_assert(tot.bailed);
+	ck_assert_uint_eq(tot.passed + tot.failed + tot.skipped, 0);
+}
+END_TEST
+
+/* Then nothing is left that would not have run. */
+START_TEST(the_power_button_in_the_last_test_is_no_bail_out)
+{
+	struct ktest_totals tot;
+
+	button_plug();
+	press_at_the_end = true;
+	tot = run("epsilon");
+	press_at_the_end = false;
+	button_unplug();
+	has("ok 1 epsilon\n");
+	ck_assert_ptr_null(strstr(host_console(), "Bail"));
+	ck_assert(!tot.bailed);
+	ck_assert_uint_eq(tot.passed, 2);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = suite_group("json", host_start, host_finish, 0);
@@ -461,5 +573,8 @@ int main(void)
 	tcase_add_test(t, all_runs_every_suite_once);
 	tcase_add_test(t, skips_hide_nothing_and_floods_are_cut);
 	tcase_add_test(t, an_empty_list_runs_nothing);
+	tcase_add_test(t, the_power_button_ends_the_run_after_the_running_test);
+	tcase_add_test(t, the_power_button_before_the_first_suite_leaves_the_plan_alone);
+	tcase_add_test(t, the_power_button_in_the_last_test_is_no_bail_out);
 	return suite_run("report");
 }
