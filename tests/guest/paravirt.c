@@ -239,8 +239,14 @@ KTEST(paravirt, kvmclock_goes_with_our_own_clock_on_every_cpu)
 
 /* ---- PV EOI ---- */
 
+/*
+ * The host offers by writing 1 to the word's first byte, and takes an offer back
+ * by writing 0: in either case over this bit, which is ours.
+ */
+#define PARAVIRT_OURS	BIT(7)
+
 struct paravirt_ring {
-	unsigned rung;
+	unsigned rung, offered;
 	uint64_t skipped, written;
 	bool late;
 };
@@ -263,20 +269,23 @@ static void paravirt_ring(void *arg)
 	r->skipped = me->eoi_skipped;
 	r->written = me->eoi_written;
 	for (unsigned n = 1; n <= PARAVIRT_EOIS && !r->late; n++) {
+		WRITE_ONCE(me->pv_eoi, PARAVIRT_OURS);
 		lapic_ipi_self((unsigned)vector);
 		r->late = poll_mem_until(READ_ONCE(r->rung) >= n,
 					 time_now() + PARAVIRT_WAIT);
+		r->offered += !(READ_ONCE(me->pv_eoi) & PARAVIRT_OURS);
 	}
+	WRITE_ONCE(me->pv_eoi, 0);
 	r->skipped = me->eoi_skipped - r->skipped;
 	r->written = me->eoi_written - r->written;
 	if (vector >= 0)
 		irq_free(me->id, (unsigned)vector);
 }
 
-/* Returns how many EOIs the CPUs skipped, of PARAVIRT_EOIS each and some. */
-static uint64_t paravirt_eois(struct ktest_run *t)
+/* On each CPU, PARAVIRT_EOIS and some; their sums. */
+static struct paravirt_ring paravirt_eois(struct ktest_run *t)
 {
-	uint64_t skipped = 0;
+	struct paravirt_ring sum = { 0 };
 
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
 		struct paravirt_ring r = { 0 };
@@ -286,30 +295,68 @@ static uint64_t paravirt_eois(struct ktest_run *t)
 		KEXPECT(t, !r.late);
 		KEXPECT_EQ(t, r.rung, PARAVIRT_EOIS);
 		KEXPECT(t, r.skipped + r.written >= PARAVIRT_EOIS);
-		skipped += r.skipped;
+		sum.skipped += r.skipped;
+		sum.offered += r.offered;
 	}
-	return skipped;
+	return sum;
 }
 
 KTEST(paravirt, each_interrupt_ends_once_by_the_register_or_without_it)
 {
-	uint64_t skipped = paravirt_eois(t);
+	struct paravirt_ring sum = paravirt_eois(t);
 
-	ktest_metric("eoi_skipped", skipped, "count");
+	ktest_metric("eoi_offered", sum.offered, "count");
+	ktest_metric("eoi_skipped", sum.skipped, "count");
 	if (!pv_on(PV_EOI))
-		KEXPECT_EQ(t, skipped, 0);
-	else if (!skipped)
-		ktest_skip(t, "PV EOI is on, and this host never used it (its "
+		KEXPECT_EQ(t, sum.offered + sum.skipped, 0);
+	else if (!sum.offered)
+		ktest_skip(t, "PV EOI is on, and this host never offered it (its "
 			   "local APIC may be the hardware's)");
+}
+
+/* One handler, two ends: the first is as if the host had offered to do without. */
+static void paravirt_promised(void *arg)
+{
+	struct paravirt_ring *r = arg;
+
+	WRITE_ONCE(this_cpu()->pv_eoi, BIT(0));
+	lapic_eoi();
+	r->offered = READ_ONCE(this_cpu()->pv_eoi);
+	WRITE_ONCE(r->rung, 1);
+}
+
+KTEST(paravirt, an_end_that_was_promised_is_not_written_and_the_next_one_is)
+{
+	struct paravirt_ring r = { 0 };
+	struct percpu *me = this_cpu();
+	int vector = irq_alloc(me->id, paravirt_promised, &r, "paravirt");
+
+	KASSERT(t, vector > 0);
+	r.skipped = me->eoi_skipped;
+	r.written = me->eoi_written;
+	lapic_ipi_self((unsigned)vector);
+	KEXPECT(t, !poll_mem_until(READ_ONCE(r.rung),
+				   time_now() + PARAVIRT_WAIT));
+	irq_free(me->id, (unsigned)vector);
+	KEXPECT_EQ(t, r.offered, 0);
+	KEXPECT(t, me->eoi_skipped > r.skipped);
+	if (!pv_on(PV_EOI))
+		KEXPECT(t, me->eoi_written > r.written);
 }
 
 KTEST(paravirt, without_pv_eoi_every_end_is_written)
 {
+	struct paravirt_ring was, sum;
+
 	if (!paravirt_needs(t, PV_EOI))
 		return;
+	was = paravirt_eois(t);
 	KASSERT(t, !pv_switch(PV_EOI, false));
-	KEXPECT_EQ(t, paravirt_eois(t), 0);
+	sum = paravirt_eois(t);
+	KEXPECT_EQ(t, sum.offered + sum.skipped, 0);
 	KEXPECT_EQ(t, pv_switch(PV_EOI, true), 0);
+	if (was.offered)
+		KEXPECT(t, paravirt_eois(t).offered > 0);
 }
 
 /* ---- steal time ---- */
