@@ -248,6 +248,34 @@ KTEST(paravirt, an_idle_cpu_halts_until_the_page_is_there)
 	apf_test_teardown();
 }
 
+/* ---- the host's own interrupt ---- */
+
+static uint64_t apf_test_readies(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		n += irq_count(cpu, IRQ_VECTOR_PV_APF);
+	return n;
+}
+
+/* KVM says "all pages are ready" to whoever registers: what it had not heard. */
+KTEST(paravirt, the_host_says_ready_by_its_interrupt_when_it_is_registered)
+{
+	uint64_t before;
+
+	if (!paravirt_needs(t, PV_APF))
+		return;
+	KASSERT(t, !pv_switch(PV_APF, false));
+	before = apf_test_readies();
+	KASSERT(t, !pv_switch(PV_APF, true));
+	poll_mem_until(apf_test_readies() - before >= cpu_count(),
+		       time_now() + NSEC_PER_SEC);
+	ktest_metric("apf_ready", apf_test_readies() - before, "count");
+	if (apf_test_readies() == before)
+		ktest_skip(t, "this host had nothing to say");
+}
+
 /* ---- a host that forgets to say so ---- */
 
 static void apf_test_forgotten(void *arg)
