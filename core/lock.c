@@ -19,10 +19,13 @@ void spin_init(struct spinlock *l, const char *name)
 	*l = (struct spinlock)SPINLOCK_INIT(name);
 }
 
-static void spin_wait(struct spinlock *l, uint16_t ticket)
+/* Out of line, so that who need not wait saves no registers for it. */
+static __noinline void spin_wait(struct spinlock *l, uint16_t ticket)
 {
 	nsec_t last = time_now(), waited = 0;
 
+	if (READ_ONCE(l->holder) == cpu_id() + 1)
+		panic("lock %s: taken twice", l->name);
 	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) {
 		nsec_t now = time_now();
 
@@ -41,11 +44,8 @@ irqflags_t spin_lock(struct spinlock *l)
 	uint16_t ticket;
 
 	ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) {
-		if (READ_ONCE(l->holder) == cpu_id() + 1)
-			panic("lock %s: taken twice", l->name);
+	if (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket))
 		spin_wait(l, ticket);
-	}
 	l->holder = cpu_id() + 1;
 	return flags;
 }

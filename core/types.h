@@ -56,6 +56,7 @@ typedef uint64_t le64;
 #define __packed	__attribute__((packed))
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __noreturn	__attribute__((noreturn))
+#define __noinline	__attribute__((noinline))
 #define __unused	__attribute__((unused))
 #define __used		__attribute__((used))
 #define __printf(f, a)	__attribute__((format(printf, f, a)))
