@@ -94,10 +94,24 @@ static __noreturn void nmi_stop_here(const struct trap_frame *f)
 	x86_halt_forever();
 }
 
+static void nmi_from_outside(struct trap_frame *f)
+{
+	if (nmi_hook && nmi_hook(f))
+		return;
+	if (cmdline_list_has("nmi", "panic"))
+		panic_trap(f, "NMI");
+	nmi_report(f);
+}
+
+/*
+ * CR2 is put back: this may have struck at the start of a page fault's
+ * handler, which has not read it yet, and a backtrace faults.
+ */
 void nmi_handle(struct trap_frame *f)
 {
 	unsigned stopper = READ_ONCE(nmi_stopper);
 	struct percpu *cpu = this_cpu();
+	uint64_t cr2 = x86_cr2();
 
 	cpu->nmis++;
 	if (stopper == cpu->id + 1)
@@ -105,12 +119,10 @@ void nmi_handle(struct trap_frame *f)
 	if (stopper)
 		nmi_stop_here(f);
 	cpu->in_nmi++;
-	if (!nmi_hook || !nmi_hook(f)) {
-		if (cmdline_list_has("nmi", "panic"))
-			panic_trap(f, "NMI");
-		nmi_report(f);
-	}
+	nmi_from_outside(f);
 	cpu->in_nmi--;
+	if (x86_cr2() != cr2)
+		x86_load_cr2(cr2);
 }
 
 void nmi_init(void)

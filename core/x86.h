@@ -117,6 +117,11 @@ static inline void x86_load_cr3(uint64_t v)
 	__asm__ volatile("movq %0, %%cr3" : : "r"(v) : "memory");
 }
 
+static inline void x86_load_cr2(uint64_t v)
+{
+	__asm__ volatile("movq %0, %%cr2" : : "r"(v));
+}
+
 static inline void x86_invlpg(const void *va)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
