@@ -30,6 +30,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: decode     LOG=file: a panic's log with the source line of each frame
 #: crashes    one boot for each way to crash; C=NAME,NAME: those only
 #: bench      time the benchmarks B, and count their instructions
+#: oracle     what the hypervisor offers and keeps; BUILD/oracle.json
 #: shot       the tour's screen, as BUILD/tour.png
 #: install    kernel, tour's disk and libvirt rows below PREFIX (DESTDIR too)
 #: deps       install the Debian packages that all of this needs
@@ -56,7 +57,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: V=1        show the commands
 
 .PHONY: all run check guest matrix decode crashes bench shot install deps clean help
-.PHONY: check-parts headers
+.PHONY: check-parts headers oracle
 
 all: kernel image $(ci-parts)
 
@@ -92,6 +93,11 @@ bench:
 	$(Q)ci/deps build run bench
 	$(ci-make) kernel
 	$(Q)ci/bench
+
+oracle:
+	$(Q)ci/deps build run oracle
+	$(ci-make) kernel >&2
+	$(Q)ci/oracle
 
 shot:
 	$(Q)ci/deps build run shot
