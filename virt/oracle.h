@@ -171,7 +171,8 @@ void oracle_json(const struct oracle *o);		/* @json "oracle" lines */
 
 /*
  * Look at every CPU. What it returns is good until the next call; thread
- * context, one caller at a time; takes up to 0.3 s.
+ * context, one caller at a time. Takes up to 0.3 s for the counters that the
+ * clock is compared with, and longer where the host emulates ring 0.
  */
 const struct oracle *oracle_look(void);
 /* Look, then print both. */

@@ -172,7 +172,7 @@ static bool oracle_is_text(const char *s)
  */
 static bool oracle_is_base(const struct oracle_base *b, bool guest)
 {
-	if (hyper_letters_name(b->letters))
+	if (b->letters[0] && hyper_letters_name(b->letters))
 		return true;
 	if (!guest)
 		return false;

@@ -310,6 +310,8 @@ static void oracle_row_begin(const struct oracle *o,
 	oracle_place(f, row);
 	f->offered = oracle_word(&o->cpuid, row->leaf, 0, row->reg) &
 		     BIT(row->bit);
+	if (f->offered)
+		return;
 	if (!oracle_find(&o->cpuid, row->leaf, 0))
 		oracle_set(f, ORACLE_ABSENT, "CPUID has no leaf 0x%x",
 			   row->leaf);

@@ -19,29 +19,43 @@
 
 /* ---- rows ---- */
 
-static struct oracle_find {
-	const char *name;
-	unsigned n;
-	struct oracle_feature f;
-} oracle_found;
+#define ORACLE_ROWS_MAX	96
 
-static void oracle_find_row(void *ctx, const struct oracle_feature *f)
+/* All rows of the oracle's last answer: text is costly on some hosts. */
+static struct {
+	struct oracle_feature f[ORACLE_ROWS_MAX];
+	unsigned n;
+} oracle_kept;
+
+static void oracle_keep_row(void *ctx, const struct oracle_feature *f)
 {
-	if (strcmp(f->name, oracle_found.name))
-		return;
-	oracle_found.n++;
-	oracle_found.f = *f;
+	if (oracle_kept.n < ORACLE_ROWS_MAX)
+		oracle_kept.f[oracle_kept.n] = *f;
+	oracle_kept.n++;
+}
+
+static void oracle_keep_rows(struct ktest_run *t)
+{
+	oracle_kept.n = 0;
+	oracle_features(oracle_look(), oracle_keep_row, NULL);
+	KEXPECT(t, oracle_kept.n && oracle_kept.n <= ORACLE_ROWS_MAX);
 }
 
 static const struct oracle_feature *oracle_row_of(struct ktest_run *t,
-						  const struct oracle *o,
 						  const char *name)
 {
-	oracle_found = (struct oracle_find){ .name = name };
-	oracle_features(o, oracle_find_row, NULL);
-	KEXPECT_MSG(t, oracle_found.n == 1, "%u rows are called %s",
-		    oracle_found.n, name);
-	return &oracle_found.f;
+	static const struct oracle_feature none;
+	const struct oracle_feature *f = &none;
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < MIN(oracle_kept.n, (unsigned)ORACLE_ROWS_MAX);
+	     i++)
+		if (strcmp(oracle_kept.f[i].name, name) == 0) {
+			f = &oracle_kept.f[i];
+			found++;
+		}
+	KEXPECT_MSG(t, found == 1, "%u rows are called %s", found, name);
+	return f;
 }
 
 static bool oracle_row_is_on(const struct oracle_feature *f)
@@ -50,10 +64,9 @@ static bool oracle_row_is_on(const struct oracle_feature *f)
 }
 
 /* On, exactly where the register has the bit. */
-static void oracle_expect(struct ktest_run *t, const struct oracle *o,
-			  const char *name, bool set)
+static void oracle_expect(struct ktest_run *t, const char *name, bool set)
 {
-	const struct oracle_feature *f = oracle_row_of(t, o, name);
+	const struct oracle_feature *f = oracle_row_of(t, name);
 
 	KEXPECT_MSG(t, oracle_row_is_on(f) == set,
 		    "%s is %s (%s), but its register has %u", name,
@@ -62,26 +75,26 @@ static void oracle_expect(struct ktest_run *t, const struct oracle *o,
 
 KTEST(virt, what_the_oracle_calls_on_is_on_in_its_register)
 {
-	const struct oracle *o = oracle_look();
 	uint64_t cr4 = x86_cr4();
 
-	oracle_expect(t, o, "pae", cr4 & X86_CR4_PAE);
-	oracle_expect(t, o, "pge", cr4 & X86_CR4_PGE);
-	oracle_expect(t, o, "smep", cr4 & X86_CR4_SMEP);
-	oracle_expect(t, o, "smap", cr4 & X86_CR4_SMAP);
-	oracle_expect(t, o, "umip", cr4 & X86_CR4_UMIP);
-	oracle_expect(t, o, "nx", x86_rdmsr(X86_MSR_EFER) & X86_EFER_NXE);
-	oracle_expect(t, o, "x2apic", lapic_x2());
-	oracle_expect(t, o, "tsc-deadline",
+	oracle_keep_rows(t);
+	oracle_expect(t, "pae", cr4 & X86_CR4_PAE);
+	oracle_expect(t, "pge", cr4 & X86_CR4_PGE);
+	oracle_expect(t, "smep", cr4 & X86_CR4_SMEP);
+	oracle_expect(t, "smap", cr4 & X86_CR4_SMAP);
+	oracle_expect(t, "umip", cr4 & X86_CR4_UMIP);
+	oracle_expect(t, "nx", x86_rdmsr(X86_MSR_EFER) & X86_EFER_NXE);
+	oracle_expect(t, "x2apic", lapic_x2());
+	oracle_expect(t, "tsc-deadline",
 		      lapic_tick().mode == TICK_DEADLINE);
 }
 
 KTEST(virt, the_oracle_says_of_kvm_what_pv_says)
 {
-	const struct oracle *o = oracle_look();
 	const struct oracle_feature *f;
 	char name[32] = "kvm-";
 
+	oracle_keep_rows(t);
 	for (unsigned i = 0; i < PV_FEATURES; i++) {
 		enum pv_feature p = (enum pv_feature)i;
 		const char *word = pv_bit(p) < 0 ? NULL :
@@ -90,7 +103,7 @@ KTEST(virt, the_oracle_says_of_kvm_what_pv_says)
 		if (!word)
 			continue;
 		memcpy(name + 4, word, strlen(word) + 1);
-		f = oracle_row_of(t, o, name);
+		f = oracle_row_of(t, name);
 		KEXPECT_MSG(t, oracle_row_is_on(f) == pv_on(p),
 			    "%s is %s, virt/pv.c says %s", name,
 			    oracle_state_name(f->state), pv_state_name(p));
