@@ -31,6 +31,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: crashes    one boot for each way to crash; C=NAME,NAME: those only
 #: bench      time the benchmarks B, and count their instructions
 #: oracle     what the hypervisor offers and keeps; BUILD/oracle.json
+#: lifecycle  stops, resets, the power button; N=20 rounds, STOP=10 seconds each
 #: shot       the tour's screen, as BUILD/tour.png
 #: install    kernel, tour's disk and libvirt rows below PREFIX (DESTDIR too)
 #: deps       install the Debian packages that all of this needs
@@ -56,7 +57,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: PREFIX=    where install puts it (/usr/local)
 #: V=1        show the commands
 
-.PHONY: all run check guest matrix decode crashes bench shot install deps clean help
+.PHONY: all run check guest matrix decode crashes lifecycle bench shot install deps clean help
 .PHONY: check-parts headers oracle
 
 all: kernel image $(ci-parts)
@@ -98,6 +99,11 @@ oracle:
 	$(Q)ci/deps build run oracle
 	$(ci-make) kernel >&2
 	$(Q)ci/oracle
+
+lifecycle:
+	$(Q)ci/deps build run
+	$(ci-make) kernel $(ci-parts)
+	$(Q)ci/lifecycle
 
 shot:
 	$(Q)ci/deps build run shot

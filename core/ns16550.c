@@ -37,6 +37,7 @@ static struct {
 	nsec_t until;			/* no wait after that; 0: no such end */
 	unsigned room;			/* known to be free in the FIFO */
 	void (*rx)(void);
+	bool listening;
 	/* one writer (the interrupt), one reader: */
 	uint8_t ring[256];
 	unsigned head, tail;
@@ -133,7 +134,7 @@ static void uart_interrupt(void *arg)
 					 __ATOMIC_RELEASE);
 		}
 	}
-	uart.rx();
+	READ_ONCE(uart.rx)();
 }
 
 int ns16550_listen(void (*rx)(void))
@@ -142,10 +143,13 @@ int ns16550_listen(void (*rx)(void))
 
 	if (!uart.present)
 		return -ENODEV;
-	uart.rx = rx;
+	WRITE_ONCE(uart.rx, rx);
+	if (uart.listening)
+		return 0;
 	err = irq_gsi_request(COM1_IRQ, 0, 0, uart_interrupt, NULL, "console");
 	if (!err)
 		x86_outb(COM1 + UART_IER, UART_IER_RX);
+	uart.listening = !err;
 	return err;
 }
 

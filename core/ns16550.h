@@ -19,7 +19,8 @@ void ns16550_write(const char *s, size_t len);	/* \n becomes \r\n */
 
 /*
  * Receive by interrupt (GSI 4) on CPU 0; rx is called there, from interrupt
- * context, after characters came in. 0 or what irq_gsi_request() says.
+ * context, after characters came in; the last caller's. Thread context, one at a
+ * time. 0, -ENODEV (no UART) or what irq_gsi_request() says.
  */
 int ns16550_listen(void (*rx)(void));
 /* The next character received, or -1. Any context. */

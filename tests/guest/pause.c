@@ -10,9 +10,13 @@
  * at. And a guest with no timer due would have nothing to catch up with: so
  * timers are due all the time on every CPU, also for the moment of the pause.
  */
+#include "blk/blk.h"
 #include "core/cmdline.h"
 #include "core/cpu.h"
+#include "core/log.h"
+#include "core/ns16550.h"
 #include "core/report.h"
+#include "core/sha256.h"
 #include "core/string.h"
 #include "core/wall.h"
 #include "sched/sched.h"
@@ -28,6 +32,9 @@ CMDLINE_KEY(key_wait);
 static const struct cmdline_key key_count = {
 	"pause.count", "N", "suite pause: end after so many (default: 1)" };
 CMDLINE_KEY(key_count);
+static const struct cmdline_key key_io = {
+	"pause.io", "SECONDS", "suite pause: read until a key, at most so long" };
+CMDLINE_KEY(key_io);
 
 struct pause_timer {
 	struct timer timer;
@@ -41,6 +48,11 @@ static struct {
 	nsec_t latest;
 	uint64_t backwards, early;
 	bool over;
+	/* the test's thread: */
+	struct thread *napper[PAUSE_CPUS];
+	unsigned nappers;
+	/* each one its napper's: */
+	unsigned naps[PAUSE_CPUS];
 } pause;
 
 static void pause_fire(struct timer *timer)
@@ -67,6 +79,8 @@ static void pause_look(void)
 /* On every CPU: a sleep in flight, at any moment. */
 static void pause_napper(void *arg)
 {
+	unsigned *naps = arg;
+
 	while (!READ_ONCE(pause.over)) {
 		nsec_t until = time_now() + 5 * NSEC_PER_MSEC;
 
@@ -74,7 +88,36 @@ static void pause_napper(void *arg)
 		if (time_now() < until)
 			__atomic_fetch_add(&pause.early, 1, __ATOMIC_RELAXED);
 		pause_look();
+		++*naps;
 	}
+}
+
+/* False: not one on each CPU, up to PAUSE_CPUS. */
+static bool pause_nap(void)
+{
+	unsigned n = MIN(cpu_count(), PAUSE_CPUS);
+
+	pause.over = false;
+	pause.backwards = pause.early = 0;
+	memset(pause.naps, 0, sizeof(pause.naps));
+	for (pause.nappers = 0; pause.nappers < n; pause.nappers++)
+		if (thread_create(pause.nappers, pause_napper,
+				  &pause.naps[pause.nappers], "napper",
+				  &pause.napper[pause.nappers]))
+			return false;
+	return true;
+}
+
+/* Each one's last sleep ends as well: else the join would never. */
+static void pause_wake(struct ktest_run *t)
+{
+	WRITE_ONCE(pause.over, true);
+	while (pause.nappers > 0) {
+		thread_join(pause.napper[--pause.nappers]);
+		KEXPECT(t, pause.naps[pause.nappers] > 0);
+	}
+	KEXPECT_EQ(t, pause.backwards, 0);
+	KEXPECT_EQ(t, pause.early, 0);
 }
 
 static uint64_t pause_sum(uint64_t (*of)(const struct sched_stats *st))
@@ -155,6 +198,10 @@ static unsigned pause_watch(struct ktest_run *t, nsec_t end, unsigned wanted,
 			continue;
 		seen++;
 		*longest = MAX(*longest, stopped);
+		console_printf("    # stop %u: %llu ms, %llu interrupts in its "
+			       "round\n", seen,
+			       (unsigned long long)(stopped / NSEC_PER_MSEC),
+			       (unsigned long long)irqs);
 		KEXPECT_MSG(t, irqs <= 2 * (PAUSE_TIMERS + 40 * nappers +
 					    cpu_count()) ||
 			    strcmp(cpu_timer_name(),
@@ -168,8 +215,7 @@ static unsigned pause_watch(struct ktest_run *t, nsec_t end, unsigned wanted,
 KTEST(pause, after_a_stop_nothing_is_caught_up_with_and_time_goes_on)
 {
 	nsec_t wait = cmdline_u64("pause.wait", 0) * NSEC_PER_SEC, longest = 0;
-	unsigned wanted = (unsigned)cmdline_u64("pause.count", 1), seen, n = 0;
-	struct thread *napper[PAUSE_CPUS];
+	unsigned wanted = (unsigned)cmdline_u64("pause.count", 1), seen;
 	uint64_t dead = pause_sum(pause_dead);
 
 	if (!wait) {
@@ -177,17 +223,10 @@ KTEST(pause, after_a_stop_nothing_is_caught_up_with_and_time_goes_on)
 			   "that stops this machine");
 		return;
 	}
-	pause.over = false;
 	time_wall();
-	for (; n < MIN(cpu_count(), PAUSE_CPUS); n++)
-		if (thread_create(n, pause_napper, NULL, "napper", &napper[n]))
-			break;
+	KASSERT(t, pause_nap());
 	seen = pause_watch(t, time_now() + wait, wanted, &longest);
-	WRITE_ONCE(pause.over, true);
-	while (n > 0)
-		thread_join(napper[--n]);
-	KEXPECT_EQ(t, pause.backwards, 0);
-	KEXPECT_EQ(t, pause.early, 0);
+	pause_wake(t);
 	KEXPECT(t, pause_sum(pause_dead) - dead <= cpu_count());
 	ktest_metric("pauses", seen, "count");
 	ktest_metric("pause_longest", longest, "ns");
@@ -197,4 +236,82 @@ KTEST(pause, after_a_stop_nothing_is_caught_up_with_and_time_goes_on)
 	if (!seen)
 		ktest_skip(t, "no host stopped this machine in %llu s",
 			   (unsigned long long)(wait / NSEC_PER_SEC));
+}
+
+/* ---- under I/O ---- */
+
+struct pause_scan {
+	struct sha256 sha;
+	uint64_t bytes;
+	char hex[SHA256_HEX];
+};
+
+static int pause_chunk(void *arg, uint64_t off, const void *data, size_t len)
+{
+	struct pause_scan *s = arg;
+
+	sha256_update(&s->sha, data, len);
+	s->bytes += len;
+	return 0;
+}
+
+static int pause_scan(struct blk_dev *bd, struct pause_scan *s)
+{
+	uint8_t digest[SHA256_BYTES];
+	size_t chunk = MAX((size_t)bd->block_size, (size_t)KIB(16));
+	int err;
+
+	sha256_init(&s->sha);
+	s->bytes = 0;
+	err = blk_scan(bd, chunk, BLK_SCAN_DEPTH, pause_chunk, s, NULL);
+	sha256_final(&s->sha, digest);
+	sha256_hex(digest, s->hex);
+	return err;
+}
+
+static void pause_key(void)
+{
+}
+
+/* Scan after scan, all alike, until the host presses a key. */
+static bool pause_read(struct ktest_run *t, struct blk_dev *bd, nsec_t end)
+{
+	static struct pause_scan first, now;
+	unsigned scans = 1;
+	bool told = false;
+
+	if (!KEXPECT_EQ(t, pause_scan(bd, &first), 0))
+		return false;
+	KEXPECT_EQ(t, first.bytes, bd->blocks * bd->block_size);
+	console_printf("    # reading: sha256 %s\n", first.hex);
+	while (!told && time_now() < end && !t->failures) {
+		KEXPECT_EQ(t, pause_scan(bd, &now), 0);
+		KEXPECT_EQ(t, now.bytes, first.bytes);
+		KEXPECT_MSG(t, strcmp(now.hex, first.hex) == 0,
+			    "scan %u: sha256 %s, not %s", scans, now.hex,
+			    first.hex);
+		scans++;
+		told = ns16550_getc() >= 0;
+	}
+	ktest_metric("pause_scans", scans, "count");
+	ktest_metric("pause_scan_bytes", scans * first.bytes, "bytes");
+	return told;
+}
+
+KTEST(pause, every_byte_arrives_although_the_host_stops_us)
+{
+	nsec_t limit = cmdline_u64("pause.io", 0) * NSEC_PER_SEC;
+	struct blk_dev *bd = blk_get(0);
+	bool told;
+
+	if (!limit || !bd || !bd->blocks) {
+		ktest_skip(t, !limit ? "pause.io= says how long to read" :
+			   "no disk");
+		return;
+	}
+	KASSERT(t, ns16550_listen(pause_key) == 0);
+	KASSERT(t, pause_nap());
+	told = pause_read(t, bd, time_now() + limit);
+	KEXPECT_MSG(t, told, "a key within pause.io=: the host's last word");
+	pause_wake(t);
 }
