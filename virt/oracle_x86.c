@@ -166,6 +166,9 @@ void oracle_report(void)
 {
 	const struct oracle *o = oracle_look();
 
+	if (o->diffs.n)
+		log_warn("oracle", "CPUID differs between CPUs, in %u registers",
+			 o->diffs.n);
 	oracle_print(o);
 	oracle_json(o);
 }
