@@ -261,12 +261,12 @@ static bool clock_witness_long(struct clock_witness *w, enum clock_source s)
 	struct clock_ref *r = &clock.ref[s];
 	struct clock_pair b = clock_ref_pair(r, CLOCK_MORE_LOOKS);
 	uint64_t span = b.tsc - r->first.tsc, ticks;
+	uint64_t expected = clock_ticks_in(&r->rate, span, clock.map.hz);
 
-	if (s == CLOCK_PIT ||
+	if (s == CLOCK_PIT || !clock_can_disagree(&r->rate, expected) ||
 	    clock_ref_doubt(&r->first, &b) > CLOCK_REF_GOOD / 5)
 		return false;
-	ticks = clock_unwrap(&r->rate, r->first.count, b.count,
-			     clock_ticks_in(&r->rate, span, clock.map.hz));
+	ticks = clock_unwrap(&r->rate, r->first.count, b.count, expected);
 	clock_witness_of(w, s, clock_hz_by(&r->rate, span, ticks));
 	w->doubt = MAX(clock_ref_doubt(&r->first, &b), UINT64_C(1));
 	w->base = clock_scale_mul(clock.map.to_ns, span);
@@ -297,9 +297,8 @@ static void clock_witness_short(struct clock_witness *w, enum clock_source s)
  */
 static void clock_note_stop(const struct clock_witness *w)
 {
-	if (w->source == CLOCK_HPET && w->ppb > 0)
-		clock.stopped += (nsec_t)(w->ppb / 1000) *
-				 (w->base / NSEC_PER_USEC) / 1000;
+	if (w->source == CLOCK_HPET)
+		clock.stopped += clock_missed(w->base, w->ppb);
 }
 
 static void clock_witness_measured(struct clock_witness *w,
@@ -307,8 +306,6 @@ static void clock_witness_measured(struct clock_witness *w,
 {
 	struct clock_witness since;
 
-	if (s == CLOCK_PIT && clock_ref_pit(&clock.ref[s]))
-		return;
 	if (clock_witness_long(w, s) && !clock_disagrees(w))
 		return;
 	since = *w;
@@ -330,7 +327,9 @@ unsigned clock_witnesses(struct clock_witness w[CLOCK_WITNESSES])
 			clock_witness_of(&w[n++], said[i], clock.hz[said[i]]);
 	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
 		w[n] = (struct clock_witness){ .source = counts[i] };
-		if (clock.ref[counts[i]].rate.num || counts[i] == CLOCK_PIT)
+		if (counts[i] == CLOCK_PIT && clock_ref_pit(&clock.ref[CLOCK_PIT]))
+			continue;
+		if (clock.ref[counts[i]].rate.num)
 			clock_witness_measured(&w[n++], counts[i]);
 	}
 	return n;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/clock_hz.h"
 
+#include "core/bits.h"
 #include "core/string.h"
 
 #define CLOCK_PPB_MAX	INT64_C(1000000000000)
 #define MHZ		UINT64_C(1000000)
 #define CLOCK_SLACK	28		/* 2^-28: more than the scales' rounding */
 #define CLOCK_SNAP	50		/* a crystal is recognised to 1/50 */
+#define CLOCK_ROUNDS_MAX	250
+#define CPUID_16_BASE	GENMASK(15, 0)	/* EAX, MHz */
 
 static const struct {
 	const char *name, *word;
@@ -90,7 +93,8 @@ static uint64_t clock_crystal(const uint32_t leaf15[3],
 
 	if (leaf15[2])
 		return leaf15[2];
-	about = leaf16[0] * MHZ * leaf15[0] / leaf15[1];
+	about = clock_muldiv((leaf16[0] & CPUID_16_BASE) * MHZ, leaf15[0],
+			     leaf15[1]);
 	for (unsigned i = 0; i < ARRAY_SIZE(crystal); i++)
 		if (about > crystal[i] - crystal[i] / CLOCK_SNAP &&
 		    about < crystal[i] + crystal[i] / CLOCK_SNAP)
@@ -108,7 +112,7 @@ uint64_t clock_hz_cpuid(const uint32_t leaf15[3], const uint32_t leaf16[3])
 /* Only where leaf 0x15 says that the TSC has a fixed ratio at all. */
 uint64_t clock_hz_nominal(const uint32_t leaf15[3], const uint32_t leaf16[3])
 {
-	return leaf15[0] && leaf15[1] ? leaf16[0] * MHZ : 0;
+	return leaf15[0] && leaf15[1] ? (leaf16[0] & CPUID_16_BASE) * MHZ : 0;
 }
 
 /* ---- counters ---- */
@@ -149,6 +153,20 @@ uint64_t clock_ticks_in(const struct clock_rate *r, uint64_t tsc, uint64_t hz)
 		tsc >>= 1;
 	}
 	return clock_muldiv(tsc, r->num, den * hz);
+}
+
+bool clock_can_disagree(const struct clock_rate *r, uint64_t expected)
+{
+	/* Half a round must be more than 0.2 % of them. */
+	return r->bits == 64 || expected >> r->bits < CLOCK_ROUNDS_MAX;
+}
+
+/* It saw span / (1 + ppb / 10^9) of it. */
+nsec_t clock_missed(nsec_t span, int64_t ppb)
+{
+	if (ppb <= 0)
+		return 0;
+	return clock_muldiv(span, (uint64_t)ppb, NSEC_PER_SEC + (uint64_t)ppb);
 }
 
 int64_t clock_ppb(uint64_t a, uint64_t b)

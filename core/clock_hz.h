@@ -78,6 +78,17 @@ uint64_t clock_unwrap(const struct clock_rate *r, uint64_t first,
 /* Ticks of the counter in tsc counts at hz; saturates. */
 uint64_t clock_ticks_in(const struct clock_rate *r, uint64_t tsc, uint64_t hz);
 
+/*
+ * Can so many ticks tell a TSC that is 0.2 % off from a true one? Not if the
+ * counter goes round so often that unwrapping would make up for it.
+ */
+bool clock_can_disagree(const struct clock_rate *r, uint64_t expected);
+/*
+ * What a counter must have missed if over span it saw the TSC ppb too fast; 0
+ * if it saw it too slow.
+ */
+nsec_t clock_missed(nsec_t span, int64_t ppb);
+
 /* How much a is above b, in parts per billion of b; saturates at 10^12. */
 int64_t clock_ppb(uint64_t a, uint64_t b);
 #define CLOCK_PPB_DISAGREE	1000000		/* 0.1 % */

@@ -34,6 +34,8 @@
 #define PIT_MODE	3
 # define PIT_CH2_RATE	0xb4		/* lobyte/hibyte, mode 2: goes round */
 # define PIT_CH2_LATCH	0x80
+# define PIT_CH2_STATUS	0xe8		/* read-back: the status alone */
+# define PIT_STATUS_MODE	GENMASK(5, 0)	/* as it was written, less the channel */
 #define PORT_NMI_SC	0x61
 # define PORT_NMI_GATE	BIT(0)
 # define PORT_NMI_SPEAKER	BIT(1)
@@ -125,6 +127,10 @@ int clock_ref_pit(struct clock_ref *r)
 	io_write8(&r->io, PIT_MODE, PIT_CH2_RATE);
 	io_write8(&r->io, PIT_CH2, 0);	/* 65536 */
 	io_write8(&r->io, PIT_CH2, 0);
+	io_write8(&r->io, PIT_MODE, PIT_CH2_STATUS);
+	if (FIELD_GET(PIT_STATUS_MODE, io_read8(&r->io, PIT_CH2)) !=
+	    FIELD_GET(PIT_STATUS_MODE, PIT_CH2_RATE))
+		return -ENODEV;
 	r->rate = (struct clock_rate){ PIT_HZ, 1, 16 };
 	r->read = clock_ref_pit_read;
 	return 0;
@@ -200,9 +206,12 @@ static uint64_t clock_ref_try(const struct clock_ref *r, struct clock_try *t,
 	t->step = 0;
 	for (;; window += least) {
 		if (!clock_ref_wait(r, t, clock_ticks_in(&r->rate, window,
-							 NSEC_PER_SEC)))
+							 NSEC_PER_SEC))) {
+			t->b.tsc = t->last;
 			return 0;
+		}
 		t->b = clock_ref_pair(r, CLOCK_REF_TRIES);
+		t->step = MAX(t->step, t->b.tsc - t->last);
 		*doubt = clock_ref_doubt(&t->a, &t->b);
 		if (*doubt <= CLOCK_REF_GOOD || window + least > most)
 			break;
@@ -212,11 +221,19 @@ static uint64_t clock_ref_try(const struct clock_ref *r, struct clock_try *t,
 }
 
 /*
- * While the host had stopped this CPU, a counter of 16 bits may have gone round
- * (54 ms, the PIT). The TSC cannot tell how long that was before its frequency
- * is known; but it can tell a step that is large beside the whole, and then
- * the measurement is worth nothing.
+ * While the host had stopped this CPU, the counter may have gone round: after
+ * 54 ms the PIT, after 4.7 s the PM timer. The TSC cannot tell how long that was
+ * before its frequency is known; but it can tell a step that is large beside the
+ * whole, or beside any window, and then the measurement is worth nothing, also
+ * where it says that the counter stands.
  */
+static bool clock_ref_stopped(const struct clock_try *t, bool narrow)
+{
+	uint64_t most = narrow ? (t->b.tsc - t->a.tsc) / 4 : CLOCK_REF_PATIENCE;
+
+	return t->step > most;
+}
+
 uint64_t clock_ref_hz(struct clock_ref *r, nsec_t least, nsec_t most,
 		      uint64_t *doubt)
 {
@@ -227,7 +244,7 @@ uint64_t clock_ref_hz(struct clock_ref *r, nsec_t least, nsec_t most,
 	for (unsigned i = 0; i < CLOCK_REF_TRIES; i++) {
 		hz = clock_ref_try(r, &t, least, narrow ?
 				   MIN(most, CLOCK_REF_NARROW) : most, doubt);
-		if (!hz || !narrow || t.step <= (t.b.tsc - t.a.tsc) / 4)
+		if (!clock_ref_stopped(&t, narrow))
 			return hz;
 	}
 	*doubt = NSEC_PER_SEC;		/* 100 % */
