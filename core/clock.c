@@ -45,7 +45,7 @@
 #define CLOCK_MORE_LOOKS	10
 #define CLOCK_SYNC_ROUNDS	4
 #define CLOCK_SYNC_GOOD	2000		/* TSC counts: under 1 us */
-#define CLOCK_SYNC_WAIT	UINT64_C(25000000)	/* TSC counts for one round */
+#define CLOCK_SYNC_WAIT	UINT64_C(250000000)	/* TSC: 50 ms at 5 GHz */
 
 #define CPUID_APM		0x80000007
 # define CPUID_APM_INVARIANT	BIT(8)	/* EDX; SDM vol. 3B, 18.17.1 */

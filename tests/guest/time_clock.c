@@ -116,8 +116,10 @@ KTEST(time, a_cpu_whose_tsc_differs_is_corrected)
 			    s.bound + 1, "CPU %u: %lld ns are left, beyond %llu",
 			    cpu, (long long)left, (unsigned long long)s.bound);
 	}
-	if (!measured)
-		ktest_skip(t, "no other CPU was compared");
+	if (cpu_count() == 1)
+		ktest_skip(t, "one CPU");
+	else
+		KEXPECT(t, measured > 0);
 	ktest_metric("skews_measured", measured, "count");
 	ktest_metric("skews_corrected", corrected, "count");
 }
