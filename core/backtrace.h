@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A walk along frame pointers, through interrupts and exceptions, from one
- * stack to the next. Pure: it reads memory only through read(), believes
+ * stack to the next. Pure: it reads memory only through its ops, believes
  * nothing it finds there, and ends after BACKTRACE_MAX frames whatever comes.
  *
  *	struct backtrace b;
  *	struct backtrace_frame f;
  *
- *	backtrace_start(&b, rbp, read, in_text);
+ *	backtrace_start(&b, &ops, rbp);
  *	while (backtrace_next(&b, &f))
  *		…
  */
@@ -26,17 +26,32 @@ struct backtrace_frame {
 	unsigned vector;		/* unless it is a call */
 };
 
-struct backtrace {
-	uintptr_t rbp;			/* 0: the end */
-	unsigned left;
+struct backtrace_ops {
 	/* false when addr cannot be read: */
 	bool (*read)(uintptr_t addr, uint64_t *val);
 	bool (*in_text)(uintptr_t addr);
+	/* Where the function around rip, an address in the text, begins. */
+	uintptr_t (*function)(uintptr_t rip);
 };
 
-void backtrace_start(struct backtrace *b, uintptr_t rbp,
-		     bool (*read)(uintptr_t addr, uint64_t *val),
-		     bool (*in_text)(uintptr_t addr));
+struct backtrace {
+	const struct backtrace_ops *ops;
+	uintptr_t rbp;			/* 0: the end */
+	uintptr_t caller;		/* comes next: RBP does not know it */
+	unsigned left;
+};
+
+void backtrace_start(struct backtrace *b, const struct backtrace_ops *ops,
+		     uintptr_t rbp);
+/*
+ * The same for what a trap interrupted, whose RIP the caller knows. Nearly any
+ * instruction may be struck, those before a function has made its frame and
+ * those after it has given it up included: then RBP is its caller's, and who
+ * called is what RSP points to. The walk begins with that, as it does behind
+ * each trap further up.
+ */
+void backtrace_start_trap(struct backtrace *b, const struct backtrace_ops *ops,
+			  uintptr_t rip, uintptr_t rsp, uintptr_t rbp);
 /* The next frame upwards; false at the end, or where the chain breaks. */
 bool backtrace_next(struct backtrace *b, struct backtrace_frame *f);
 

@@ -26,7 +26,6 @@
 
 #define PANIC_FRAMES	24		/* printed */
 #define PANIC_OTHERS	8		/* CPUs whose place is printed */
-#define PANIC_PUSH_RBP	0x55
 #define PANIC_TRIES	(3 + MACHINE_END_HOOKS)
 
 extern const uint32_t ksyms_count, ksyms_offset[], ksyms_name[];
@@ -81,26 +80,15 @@ void panic_symbol(uintptr_t addr, char *buf, size_t size)
 			     addr - panic_symbol_start(i));
 }
 
-/*
- * Who called where the trap struck, when RBP does not say it yet: a function
- * that has not come to its PUSH RBP, a leaf without one, a call of NULL or of
- * nonsense. Then the return address is what RSP points to. 0: RBP says it, or
- * nothing does. (A function that makes its frame late may have been past that
- * point: then a word of its own that looks like an address is taken for it.)
- */
-static uintptr_t panic_frameless(const struct trap_frame *f)
+static uintptr_t panic_function(uintptr_t rip)
 {
-	int i = panic_in_text(f->rip) ? panic_find_symbol(f->rip) : -1;
-	uintptr_t start = i < 0 ? f->rip : panic_symbol_start(i);
-	uint64_t code = 0, caller;
+	int i = panic_find_symbol(rip);
 
-	x86_read_safe(start, &code);
-	if ((uint8_t)code == PANIC_PUSH_RBP && f->rip > start + 1)
-		return 0;
-	if (!x86_read_safe(f->rsp + 8 * (f->rip - start == 1), &caller))
-		return 0;
-	return panic_in_text(caller) ? caller : 0;
+	return i < 0 ? rip : panic_symbol_start(i);
 }
+
+static const struct backtrace_ops panic_backtrace = {
+	x86_read_safe, panic_in_text, panic_function };
 
 /* A return address belongs to the call before it, which may end a function. */
 static void panic_line(uintptr_t rip, bool is_return)
@@ -130,14 +118,12 @@ static void panic_more(unsigned n)
  * The callers of rip, which has been printed. Recursion takes one line, so
  * that a stack overflow shows who began it.
  */
-static void panic_callers(uintptr_t rip, uintptr_t rbp)
+static void panic_callers(struct backtrace *b, uintptr_t rip)
 {
 	unsigned lines = 0, same = 0;
 	struct backtrace_frame f;
-	struct backtrace b;
 
-	backtrace_start(&b, rbp, x86_read_safe, panic_in_text);
-	while (lines < PANIC_FRAMES && backtrace_next(&b, &f)) {
+	while (lines < PANIC_FRAMES && backtrace_next(b, &f)) {
 		if (f.rip == rip) {
 			same++;
 			continue;
@@ -153,15 +139,12 @@ static void panic_callers(uintptr_t rip, uintptr_t rbp)
 
 unsigned panic_trace(const struct trap_frame *t, uintptr_t *out, unsigned room)
 {
-	uintptr_t caller = panic_frameless(t);
 	struct backtrace_frame f;
 	struct backtrace b;
 	unsigned n = 0;
 
 	out[n++] = t->rip;
-	if (caller)
-		out[n++] = caller;
-	backtrace_start(&b, t->rbp, x86_read_safe, panic_in_text);
+	backtrace_start_trap(&b, &panic_backtrace, t->rip, t->rsp, t->rbp);
 	while (n < room && backtrace_next(&b, &f))
 		if (f.rip != out[n - 1])
 			out[n++] = f.rip;
@@ -230,14 +213,13 @@ static void panic_trap_context(const struct trap_frame *f)
 
 static void panic_trap_backtrace(const struct trap_frame *f)
 {
-	uintptr_t caller = panic_frameless(f);
+	struct backtrace b;
 
 	console_printf("backtrace:\n");
 	if (panic_in_text(f->rip))
 		panic_line(f->rip, false);
-	if (caller)
-		panic_line(caller, true);
-	panic_callers(caller ? caller : f->rip, f->rbp);
+	backtrace_start_trap(&b, &panic_backtrace, f->rip, f->rsp, f->rbp);
+	panic_callers(&b, f->rip);
 }
 
 /* ---- the others ---- */
@@ -282,6 +264,8 @@ struct panic_event {
 
 static void panic_say(const struct panic_event *e)
 {
+	struct backtrace b;
+
 	console_write(e->text, __builtin_strlen(e->text));
 	console_printf("\n");
 	if (e->trap) {
@@ -292,7 +276,8 @@ static void panic_say(const struct panic_event *e)
 	panic_context(this_cpu(), e->rbp);
 	console_printf("backtrace:\n");
 	panic_line(e->rip, true);
-	panic_callers(e->rip, e->rbp);
+	backtrace_start(&b, &panic_backtrace, e->rbp);
+	panic_callers(&b, e->rip);
 }
 
 static void panic_first(const struct panic_event *e)

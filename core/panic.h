@@ -22,7 +22,7 @@ void panic_trap(const struct trap_frame *f, const char *fmt, ...)
 /* "nvme_submit+0x1c" for an address in the kernel's text. */
 void panic_symbol(uintptr_t addr, char *buf, size_t size);
 /*
- * Where t struck and who called that, into out, room (2 or more) addresses at
+ * Where t struck and who called that, into out, room (1 or more) addresses at
  * most; recursion is shown once. Returns how many. Any context.
  */
 unsigned panic_trace(const struct trap_frame *t, uintptr_t *out, unsigned room);
