@@ -127,7 +127,8 @@ static void apf_test_thread_host(void *arg)
 {
 	nsec_t end = time_now() + PARAVIRT_WAIT;
 
-	while (!apf_test_waited_for() && time_now() < end) {
+	while (!apf_test_waited_for() && !READ_ONCE(apf_test.over) &&
+	       time_now() < end) {
 		apf_test.others++;
 		thread_yield();
 	}
