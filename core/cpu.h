@@ -66,6 +66,8 @@ void cpu_timer_arm(nsec_t deadline);
  * off. Slow: to tell a late interrupt from one that is lost.
  */
 bool cpu_timer_pending(void);
+/* How late after its deadline it may come, in ns: a period, where it has one. */
+nsec_t cpu_timer_period(void);
 /*
  * What arms it: "tsc-deadline", "lapic-oneshot", "lapic-periodic" (which cannot
  * be disarmed), or "fake" on the host.

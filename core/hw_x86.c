@@ -208,6 +208,13 @@ bool cpu_timer_pending(void)
 	return lapic_timer_pending();
 }
 
+nsec_t cpu_timer_period(void)
+{
+	unsigned hz = lapic_tick().hz;
+
+	return hz ? NSEC_PER_SEC / hz : 0;
+}
+
 const char *cpu_timer_name(void)
 {
 	return lapic_timer_name();

@@ -50,11 +50,19 @@ static nsec_t clockevent_needed(const struct sched_cpu *c)
 	return MIN(next, runq_slice_end(&c->rq, c->since));
 }
 
+/* One for the past cannot be late before it is armed, nor before a tick. */
+static nsec_t clockevent_due(nsec_t when)
+{
+	nsec_t period = cpu_timer_period();
+
+	return when >= NSEC_NEVER - period ? NSEC_NEVER :
+	       MAX(when, time_now()) + period;
+}
+
 static void clockevent_arm(struct sched_cpu *c, nsec_t when)
 {
 	c->armed = when;
-	/* One for the past cannot be late before it is armed. */
-	WRITE_ONCE(c->due, when == NSEC_NEVER ? when : MAX(when, time_now()));
+	WRITE_ONCE(c->due, clockevent_due(when));
 	c->timer_armed++;
 	cpu_timer_arm(when);
 }

@@ -77,7 +77,7 @@ struct sched_cpu {
 	struct thread *leaving;		/* dead, but its stack is still ours */
 	nsec_t armed;			/* the one-shot timer; never too late */
 	uint64_t timer_irqs, timer_armed, timer_stray, resched_ipis, halts;
-	nsec_t due;			/* armed, but not before it was */
+	nsec_t due;			/* armed, not before it was; a tick later */
 	bool rescued;			/* the timer's vector was sent by us */
 	unsigned watched;		/* whom it looked at last */
 	uint64_t timer_dead, timer_pokes;	/* own; sent to others */

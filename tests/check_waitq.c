@@ -75,6 +75,7 @@ static struct {
 	unsigned steps;
 	nsec_t stride;			/* time passes by at most that */
 	bool quiet;			/* no interleaving */
+	nsec_t period;			/* a tick that goes on and on, or 0 */
 	unsigned drop;			/* CPU 1 loses one timer in so many */
 	unsigned dropped;
 	uint64_t random;
@@ -145,7 +146,8 @@ static void sim_clock(nsec_t ns)
 	for (unsigned i = 0; i < sim.ncpus; i++) {
 		if (sim.cpu[i].armed > sim.now)
 			continue;
-		sim.cpu[i].armed = NSEC_NEVER;
+		sim.cpu[i].armed = sim.period ? sim.now + sim.period :
+						NSEC_NEVER;
 		if (i == 1 && sim.drop && sim_random(sim.drop) == 0) {
 			sim.dropped++;
 			continue;
@@ -288,7 +290,13 @@ void cpu_send_ipi(unsigned cpu, unsigned vector)
 void cpu_timer_arm(nsec_t deadline)
 {
 	ck_assert(!sim_cpu()->irqs_on);
-	sim_cpu()->armed = deadline;
+	if (!sim.period)
+		sim_cpu()->armed = deadline;
+}
+
+nsec_t cpu_timer_period(void)
+{
+	return sim.period;
 }
 
 bool cpu_timer_pending(void)
@@ -1323,6 +1331,29 @@ START_TEST(a_stop_of_the_machine_kills_no_timer)
 }
 END_TEST
 
+/* With tick=periodic=10 one that comes up to 100 ms late is on time. */
+START_TEST(a_slow_tick_is_not_taken_for_dead)
+{
+	struct alarm never = { .fired = 0 };
+	bool over[SIM_CPUS] = { false };
+	struct thread *th[SIM_CPUS];
+
+	sim_start(SIM_CPUS, _i);
+	timer_init(&never.timer, alarm_fire);
+	sim.period = 100 * NSEC_PER_MSEC;
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		sim.cpu[i].armed = sim.now + i * 20 * NSEC_PER_MSEC;
+	timer_start(&never.timer, NSEC_NEVER - 1);
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		th[i] = start(i, sleeper, &over[i]);
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		thread_join(th[i]);
+	timer_cancel(&never.timer);
+	for (unsigned i = 0; i < SIM_CPUS; i++)
+		ck_assert_uint_eq(dead(i), 0);
+}
+END_TEST
+
 /* A deadline of 0 is as old as the machine: it must not look overdue. */
 START_TEST(a_deadline_long_past_teaches_and_kills_nothing)
 {
@@ -1433,6 +1464,7 @@ int main(void)
 	tcase_add_test(tc, one_cpu_alone_finds_it_before_it_halts);
 	tcase_add_loop_test(tc, a_stop_of_the_machine_kills_no_timer,
 			    0, SEEDS);
+	tcase_add_loop_test(tc, a_slow_tick_is_not_taken_for_dead, 0, 5);
 	tcase_add_test(tc, a_deadline_long_past_teaches_and_kills_nothing);
 	tcase_add_test(tc, a_cpu_that_does_not_run_is_poked_once);
 	return suite_run("waitq");
