@@ -14,6 +14,7 @@
 
 #define RTC_PORT	0x70
 #define RTC_INDEX	0		/* bit 7 would mask NMIs */
+#define RTC_INDEX_MAX	0x7f
 #define RTC_DATA	1
 #define RTC_A		0x0a
 # define RTC_A_UIP	BIT(7)
@@ -97,6 +98,8 @@ int rtc_read(uint8_t century, uint64_t *seconds)
 	struct io io;
 	int err = io_map_port(&io, RTC_PORT, 2);
 
+	if (century > RTC_INDEX_MAX)
+		century = 0;
 	for (unsigned i = 0; !err && i < RTC_TRIES; i++) {
 		err = rtc_fields(&io, century, f);
 		if (!err && i && memcmp(last, f, sizeof(f)) == 0)

@@ -10,6 +10,9 @@
 #include "core/report.h"
 #include "core/rtc.h"
 
+#define WALL_TRIES	5
+#define WALL_QUICK_HOST	(20 * NSEC_PER_USEC)	/* a question, answered */
+#define WALL_QUICK_RTC	(100 * NSEC_PER_MSEC)
 #define WALL_TOLERANCE	((int64_t)(2 * NSEC_PER_SEC))	/* the RTC has 1 s */
 
 bool (*wall_hypervisor)(nsec_t *unix_ns);
@@ -39,16 +42,45 @@ static int wall_rtc(nsec_t *unix_ns)
 	return err;
 }
 
+static int wall_host(nsec_t *unix_ns)
+{
+	return wall_hypervisor && wall_hypervisor(unix_ns) ? 0 : -ENODEV;
+}
+
+/*
+ * What ask() says, less the time_now() of that moment. The host may stop this CPU
+ * in between; so the quickest of some tries, and the first that is quick.
+ */
+static int wall_base(int (*ask)(nsec_t *unix_ns), nsec_t quick, nsec_t *base)
+{
+	nsec_t best = NSEC_NEVER;
+
+	*base = 0;
+	for (unsigned i = 0; i < WALL_TRIES && best > quick; i++) {
+		nsec_t before = time_now(), unix_ns, gap;
+		int err = ask(&unix_ns);
+
+		if (err)
+			return err;
+		gap = time_now() - before;
+		if (gap < best)
+			*base = unix_ns - before - gap / 2;
+		best = MIN(best, gap);
+	}
+	return 0;
+}
+
 static void wall_ask(void)
 {
-	nsec_t unix_ns = 0;
+	nsec_t base;
 
-	if (wall_hypervisor && wall_hypervisor(&unix_ns))
+	if (!wall_base(wall_host, WALL_QUICK_HOST, &base))
 		wall.source = "kvm";
-	else if (!wall_rtc(&unix_ns))
+	else if (!wall_base(wall_rtc, WALL_QUICK_RTC, &base))
 		wall.source = "rtc";
-	if (unix_ns)
-		WRITE_ONCE(wall.base, unix_ns - time_now());
+	else
+		return;
+	WRITE_ONCE(wall.base, base);
 }
 
 nsec_t time_wall(void)
@@ -73,18 +105,22 @@ unsigned wall_steps(void)
 
 int wall_check(int64_t *off)
 {
-	nsec_t now = time_wall(), rtc;
-	int err = wall_rtc(&rtc);
+	nsec_t base;
+	int err;
 
 	*off = 0;
+	if (!time_wall())
+		return -ENODEV;
+	err = wall_base(wall_rtc, WALL_QUICK_RTC, &base);
 	if (err)
 		return err;
-	*off = (int64_t)(rtc - now);
+	*off = (int64_t)(base - wall.base);
 	if (*off <= WALL_TOLERANCE && *off >= -WALL_TOLERANCE)
 		return 0;
 	log_warn("clock", "wall time steps by %lld ms: this machine was stopped, "
 		 "or somebody set its clock", (long long)(*off / 1000000));
-	WRITE_ONCE(wall.base, wall.base + (nsec_t)*off);
+	WRITE_ONCE(wall.base, base);
+	wall.source = "rtc";
 	__atomic_fetch_add(&wall.steps, 1, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -22,7 +22,8 @@ const char *wall_source(void);		/* "kvm", "rtc", "nobody" */
 /*
  * Ask the RTC, which runs on while the machine is stopped. Where it is more than
  * 2 s away, time_wall() steps to it (never time_now()) and a warning says so.
- * *off: RTC minus time_wall() before that, in ns. 0, or what rtc_read() says.
+ * *off: RTC minus time_wall() before that, in ns. 0, -ENODEV (nobody knows the
+ * time), or what rtc_read() says.
  */
 int wall_check(int64_t *off);
 unsigned wall_steps(void);

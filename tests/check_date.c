@@ -130,6 +130,7 @@ START_TEST(bcd_and_binary_mean_the_same)
 	set(0x02, 0x20, 0x26, 0x11, 0x26, 0x17, 0x03, 0x11);
 	expect(0, T_2026, CENTURY);
 	expect(0, T_2026, 0);
+	expect(0, T_2026, CENTURY | 0x80);	/* no register: bit 7 is NMI's */
 	set(0x06, 20, 26, 11, 26, 17, 3, 11);
 	expect(0, T_2026, CENTURY);
 }
