@@ -43,9 +43,9 @@
 #define CLOCK_WINDOW_LATER	(20 * NSEC_PER_MSEC)
 #define CLOCK_LOOKS	2		/* at a counter, at start */
 #define CLOCK_MORE_LOOKS	10
-#define CLOCK_SYNC_ROUNDS	4
 #define CLOCK_SYNC_GOOD	2000		/* TSC counts: under 1 us */
-#define CLOCK_SYNC_WAIT	UINT64_C(250000000)	/* TSC: 50 ms at 5 GHz */
+#define CLOCK_SYNC_WAIT	UINT64_C(500000000)	/* the first answer: 100 ms at 5 GHz */
+#define CLOCK_SYNC_TIME	UINT64_C(20000000)	/* better ones: 4 ms */
 
 #define CPUID_APM		0x80000007
 # define CPUID_APM_INVARIANT	BIT(8)	/* EDX; SDM vol. 3B, 18.17.1 */
@@ -489,11 +489,16 @@ static void clock_sync_round(struct clock_skew *s, unsigned ball)
 	} while (now - before < CLOCK_SYNC_WAIT);
 }
 
-/* No ball is played twice: an answer that comes too late is for nobody. */
+/*
+ * On a host that runs other things beside the two CPUs most rounds contain a
+ * turn of those; so until one is good, or for a while. No ball is played
+ * twice: an answer that comes too late is for nobody.
+ */
 void clock_sync_follow(struct percpu *p)
 {
 	struct clock_skew *s = &clock_sync.skew[p->id];
 	unsigned nobody = 0, ball;
+	uint64_t start;
 
 	*s = (struct clock_skew)CLOCK_SKEW_INIT;
 	clock_sync_spoil(p);
@@ -502,8 +507,9 @@ void clock_sync_follow(struct percpu *p)
 					 __ATOMIC_RELAXED))
 		return;
 	ball = __atomic_load_n(&clock_sync.ball, __ATOMIC_RELAXED) | 1;
-	for (unsigned i = 0; i < CLOCK_SYNC_ROUNDS &&
-			     s->bound > CLOCK_SYNC_GOOD / 2; i++)
+	start = clock_rdtsc();
+	while (s->bound > CLOCK_SYNC_GOOD / 2 && clock_rdtsc() - start <
+	       (s->bound == UINT64_MAX ? CLOCK_SYNC_WAIT : CLOCK_SYNC_TIME))
 		clock_sync_round(s, ball += 2);
 	p->tsc_offset = clock_skew_offset(s);
 	__atomic_store_n(&clock_sync.who, 0, __ATOMIC_RELEASE);
