@@ -26,7 +26,8 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: run        boot it in QEMU: the tour; with a terminal a prompt after it
 #: check      all host tests and the in-guest suites on two IOMMUs; T=nvme: one
 #: guest      boot once, run the in-guest suites S, print their KTAP
-#: matrix     every libvirt row of ci/topologies, under libvirtd
+#: matrix     every libvirt row of ci/topologies, under libvirtd; then virsh
+#:            reset, reboot and shutdown (C=life: these only)
 #: decode     LOG=file: a panic's log with the source line of each frame
 #: crashes    one boot for each way to crash; C=NAME,NAME: those only
 #: bench      time the benchmarks B, and count their instructions
