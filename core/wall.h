@@ -3,7 +3,7 @@
  * What time it is. Asked of the host at first use, not at boot: by the
  * hypervisor's wall clock if there is one, else by the RTC, which is right to a
  * second. From then on it advances with time_now(). The policy over pauses of the
- * machine is in docs/design.md.
+ * machine is in docs/lifecycle.md.
  */
 #ifndef CORE_WALL_H
 #define CORE_WALL_H
