@@ -50,15 +50,24 @@ void acpi_report(void);
 /* 0 or -EBADMSG (length below the header, above size, or a bad checksum). */
 int acpi_check(const void *table, size_t size);
 
-#define ACPI_CPUS	256
+/*
+ * CPUs of a table: half of the room is for ids above 255, so that those that
+ * every interrupt can reach always have room.
+ */
+#define ACPI_CPUS	512
 #define ACPI_IOAPICS	8
 #define ACPI_OVERRIDES	16
 
 struct acpi_madt {			/* 5.2.12 */
 	phys_t lapic_base;
 	bool pcat_compat;		/* 8259s are there and must be masked */
-	/* Left out: disabled, named twice or no room. ncpus may be 0. */
-	unsigned ncpus, ncpus_left_out;
+	unsigned ncpus, nfar;		/* may be 0; ids above 255 */
+	/* Entries that name no CPU for us, by the reason. */
+	struct {
+		unsigned disabled, online_capable;	/* not now, or not yet */
+		unsigned named_twice, broadcast, no_room;
+	} left_out;
+	uint32_t no_room_first, no_room_last;	/* the least and the greatest */
 	unsigned nleft_out;		/* IOAPICs and overrides without room */
 	uint32_t apic_id[ACPI_CPUS];
 	uint32_t uid[ACPI_CPUS];

@@ -2,7 +2,7 @@
 /*
  * The Multiple APIC Description Table: CPUs, IOAPICs and where the ISA
  * interrupts went. A CPU that is disabled, named twice or has a broadcast id is
- * left out; a sub-table of unknown type is skipped.
+ * left out, and counted; a sub-table of unknown type is skipped.
  */
 #include "core/acpireg.h"
 
@@ -27,16 +27,39 @@ static bool madt_seen(const struct acpi_madt *out, uint32_t *seen, uint32_t id)
 	return false;
 }
 
+/* Ids above 255 have half of the room, so that there is one for each other. */
+static bool madt_full(const struct acpi_madt *out, uint32_t id)
+{
+	return id > 255 && out->nfar == ACPI_CPUS - 256;
+}
+
+static void madt_no_room(struct acpi_madt *out, uint32_t id)
+{
+	bool first = !out->left_out.no_room++;
+
+	if (first || id < out->no_room_first)
+		out->no_room_first = id;
+	if (first || id > out->no_room_last)
+		out->no_room_last = id;
+}
+
 static void madt_add_cpu(struct acpi_madt *out, uint32_t *seen, uint32_t id,
 			 uint32_t uid, uint32_t flags)
 {
-	if (!(flags & MADT_CPU_ENABLED) || out->ncpus == ACPI_CPUS ||
-	    madt_seen(out, seen, id)) {
-		out->ncpus_left_out++;
-		return;
+	if (!(flags & MADT_CPU_ENABLED)) {
+		if (flags & MADT_CPU_CAPABLE)
+			out->left_out.online_capable++;
+		else
+			out->left_out.disabled++;
+	} else if (madt_seen(out, seen, id)) {
+		out->left_out.named_twice++;
+	} else if (madt_full(out, id)) {
+		madt_no_room(out, id);
+	} else {
+		out->apic_id[out->ncpus] = id;
+		out->uid[out->ncpus++] = uid;
+		out->nfar += id > 255;
 	}
-	out->apic_id[out->ncpus] = id;
-	out->uid[out->ncpus++] = uid;
 }
 
 static int madt_lapic(const struct acpi_walk *w, struct acpi_madt *out,
@@ -46,8 +69,10 @@ static int madt_lapic(const struct acpi_walk *w, struct acpi_madt *out,
 
 	if (!m)
 		return -EBADMSG;
-	madt_add_cpu(out, seen, m->apic_id, m->uid,
-		     m->apic_id == MADT_APIC_ID_ALL ? 0 : m->flags);
+	if (m->apic_id == MADT_APIC_ID_ALL)
+		out->left_out.broadcast++;
+	else
+		madt_add_cpu(out, seen, m->apic_id, m->uid, m->flags);
 	return 0;
 }
 
@@ -58,8 +83,10 @@ static int madt_x2apic(const struct acpi_walk *w, struct acpi_madt *out,
 
 	if (!m)
 		return -EBADMSG;
-	madt_add_cpu(out, seen, m->apic_id, m->uid,
-		     m->apic_id == MADT_X2APIC_ID_ALL ? 0 : m->flags);
+	if (m->apic_id == MADT_X2APIC_ID_ALL)
+		out->left_out.broadcast++;
+	else
+		madt_add_cpu(out, seen, m->apic_id, m->uid, m->flags);
 	return 0;
 }
 

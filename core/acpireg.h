@@ -58,6 +58,7 @@ struct madt_lapic {
 } __packed;
 _Static_assert(sizeof(struct madt_lapic) == 8, "ACPI 5.2.12.2");
 #define MADT_CPU_ENABLED	BIT(0)
+#define MADT_CPU_CAPABLE	BIT(1)	/* may come later */
 #define MADT_APIC_ID_ALL	0xff	/* broadcast: no CPU's own id */
 #define MADT_X2APIC_ID_ALL	0xffffffff
 

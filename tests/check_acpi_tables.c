@@ -64,14 +64,15 @@ static const struct kind kinds[] = {
 static int parse_kind(const struct kind *k, size_t size)
 {
 	uint8_t *p = malloc(size ? size : 1), *out = malloc(k->room);
+	uint8_t left = 0;
 	int err;
 
 	memcpy(p, t.b, size);
 	memset(out, 0xa5, k->room);
 	err = k->parse(p, size, out);
-	if (err)
-		for (size_t i = 0; i < k->room; i++)
-			ck_assert_msg(!out[i], "%s: something is left", k->name);
+	for (size_t i = 0; err && i < k->room; i++)
+		left |= out[i];
+	ck_assert_msg(!left, "%s: something is left", k->name);
 	free(out);
 	free(p);
 	return err;
@@ -240,7 +241,7 @@ START_TEST(madt_of_qemu_has_cpus_ioapic_and_overrides)
 	ck_assert_uint_eq(madt.lapic_base, 0xfee00000);
 	ck_assert(madt.pcat_compat);
 	ck_assert_uint_eq(madt.ncpus, 4);
-	ck_assert_uint_eq(madt.ncpus_left_out, 0);
+	ck_assert_uint_eq(madt.left_out.disabled, 0);
 	for (unsigned i = 0; i < 4; i++) {
 		ck_assert_uint_eq(madt.apic_id[i], i);
 		ck_assert_uint_eq(madt.uid[i], i);
@@ -312,21 +313,56 @@ START_TEST(madt_without_an_enabled_cpu_has_none)
 	madt_start();
 	madt_cpu(0, 0, 0);
 	madt_cpu(1, 1, 2);		/* could come on line, is not there */
+	madt_x2cpu(2, 2, 2);
 	ck_assert_int_eq(madt_parse(), 0);
 	ck_assert_uint_eq(madt.ncpus, 0);
-	ck_assert_uint_eq(madt.ncpus_left_out, 2);
+	ck_assert_uint_eq(madt.left_out.disabled, 1);
+	ck_assert_uint_eq(madt.left_out.online_capable, 2);
 }
 END_TEST
 
+START_TEST(madt_cpu_that_is_enabled_in_its_second_entry_is_taken)
+{
+	madt_start();
+	madt_cpu(0, 3, 0);
+	madt_x2cpu(7, 3, 1);
+	ck_assert_int_eq(madt_parse(), 0);
+	ck_assert_uint_eq(madt.ncpus, 1);
+	ck_assert_uint_eq(madt.uid[0], 7);
+	ck_assert_uint_eq(madt.left_out.disabled, 1);
+	ck_assert_uint_eq(madt.left_out.named_twice, 0);
+}
+END_TEST
+
+/* The other half of the room is for ids that need less. */
 START_TEST(madt_with_4096_cpus_counts_those_without_room)
 {
 	madt_start();
 	for (unsigned i = 0; i < 4096; i++)
 		madt_x2cpu(i, i, 1);
 	ck_assert_int_eq(madt_parse(), 0);
-	ck_assert_uint_eq(madt.ncpus, 256);
-	ck_assert_uint_eq(madt.ncpus_left_out, 3840);
-	ck_assert_uint_eq(madt.apic_id[255], 255);
+	ck_assert_uint_eq(madt.ncpus, 512);
+	ck_assert_uint_eq(madt.apic_id[511], 511);
+	ck_assert_uint_eq(madt.left_out.no_room, 3584);
+	ck_assert_uint_eq(madt.no_room_first, 512);
+	ck_assert_uint_eq(madt.no_room_last, 4095);
+}
+END_TEST
+
+START_TEST(madt_of_any_order_has_room_for_every_low_id)
+{
+	madt_start();
+	for (unsigned i = 4095; i >= 256; i--)
+		madt_x2cpu(i, i, 1);
+	for (unsigned i = 0; i < 255; i++)
+		madt_cpu((uint8_t)i, (uint8_t)i, 1);
+	ck_assert_int_eq(madt_parse(), 0);
+	ck_assert_uint_eq(madt.ncpus, 256 + 255);
+	ck_assert_uint_eq(madt.apic_id[255], 3840);
+	ck_assert_uint_eq(madt.apic_id[256 + 254], 254);
+	ck_assert_uint_eq(madt.left_out.no_room, 3584);
+	ck_assert_uint_eq(madt.no_room_first, 256);
+	ck_assert_uint_eq(madt.no_room_last, 3839);
 }
 END_TEST
 
@@ -340,7 +376,7 @@ START_TEST(madt_cpu_named_twice_is_taken_once)
 	madt_x2cpu(3, 0x10000, 1);
 	ck_assert_int_eq(madt_parse(), 0);
 	ck_assert_uint_eq(madt.ncpus, 3);
-	ck_assert_uint_eq(madt.ncpus_left_out, 2);
+	ck_assert_uint_eq(madt.left_out.named_twice, 2);
 	ck_assert_uint_eq(madt.apic_id[2], 0x10000);
 	ck_assert_uint_eq(madt.uid[2], 2);
 }
@@ -356,6 +392,7 @@ START_TEST(madt_broadcast_ids_are_no_cpus)
 	ck_assert_uint_eq(madt.ncpus, 1);
 	ck_assert_uint_eq(madt.apic_id[0], 0xff);
 	ck_assert_uint_eq(madt.uid[0], 2);
+	ck_assert_uint_eq(madt.left_out.broadcast, 2);
 }
 END_TEST
 
@@ -1657,7 +1694,9 @@ int main(void)
 	tcase_add_test(c, madt_sub_table_shorter_than_its_type_is_refused);
 	tcase_add_test(c, madt_sub_table_of_unknown_type_is_skipped);
 	tcase_add_test(c, madt_without_an_enabled_cpu_has_none);
+	tcase_add_test(c, madt_cpu_that_is_enabled_in_its_second_entry_is_taken);
 	tcase_add_test(c, madt_with_4096_cpus_counts_those_without_room);
+	tcase_add_test(c, madt_of_any_order_has_room_for_every_low_id);
 	tcase_add_test(c, madt_cpu_named_twice_is_taken_once);
 	tcase_add_test(c, madt_broadcast_ids_are_no_cpus);
 	tcase_add_test(c, madt_64_bit_lapic_base_wins);
