@@ -242,10 +242,15 @@ static void boot_cpus(void)
 	sched_init();
 	cpu_irq_restore(1);
 	boot_facts.cpus_missing =
-		smp_start(&boot_acpi.madt, (unsigned)cmdline_u64("cpus", CPU_MAX),
-			  boot_cpu_main);
+		smp_start(&boot_acpi.madt, &(struct smp_limits){
+			.max = (unsigned)MIN(cmdline_u64("cpus", CPU_MAX),
+					     (uint64_t)CPU_MAX),
+			.x2 = lapic_x2(),
+			/* The IOMMU comes later: nothing is remapped yet. */
+			.remapping = false }, boot_cpu_main);
 	pv_start();
-	vm_drop_identity();
+	if (smp_settled())
+		vm_drop_identity();
 	ending_init(&boot_acpi.fadt);
 }
 
@@ -521,6 +526,7 @@ void boot_main(uint64_t entry_tsc, uint64_t start_info)
 	boot_banner();
 	boot_devices();
 	boot_report();
+	smp_report();
 
 	ok = boot_do() && boot_run();
 	ending_stop();

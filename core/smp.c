@@ -3,10 +3,11 @@
 
 #include "core/call.h"
 #include "core/clock.h"
+#include "core/cmdline.h"
 #include "core/dma.h"
+#include "core/fmt.h"
 #include "core/heap.h"
 #include "core/lapic.h"
-#include "core/log.h"
 #include "core/string.h"
 #include "core/tlb.h"
 #include "core/trap.h"
@@ -14,22 +15,36 @@
 #include "core/x86.h"
 #include "core/x86reg.h"
 
-#define SMP_INIT_SETTLE		(200 * NSEC_PER_USEC)
-#define SMP_SECOND_STARTUP	(10 * NSEC_PER_MSEC)
+static const struct cmdline_key key_dead = {
+	"cpu.dead", "ID,…", "CPUs (by APIC id) that never start, for tests" };
+CMDLINE_KEY(key_dead);
+static const struct cmdline_key key_late = {
+	"cpu.late", "ID,…", "CPUs that come when they are given up, for tests" };
+CMDLINE_KEY(key_late);
 
 extern const char ap_start[], ap_end[], ap_args[];
 extern const char boot_pml4[];
 
-void smp_entry(struct percpu *p);	/* from boot/ap.S */
+void smp_entry(struct smp_slot *slot);	/* from boot/ap.S */
 
 /* What boot/ap.S finds at its end. */
 struct smp_args {
-	uint64_t boot_cr3, kernel_cr3, stack, arg;
+	uint64_t boot_cr3, kernel_cr3, slots, to_virt, x2;
 };
+
+_Static_assert(offsetof(struct smp_slot, apic_id) == X86_AP_SLOT_ID &&
+	       offsetof(struct smp_slot, state) == X86_AP_SLOT_STATE &&
+	       SMP_STARTING == X86_AP_STARTING &&
+	       SMP_ARRIVED == X86_AP_ARRIVED &&
+	       offsetof(struct smp_slot, stack) == X86_AP_SLOT_STACK &&
+	       sizeof(struct smp_slot) == X86_AP_SLOT_SIZE &&
+	       CPU_MAX == X86_AP_SLOTS, "boot/ap.S");
 
 static struct percpu smp_boot_cpu;
 static struct percpu *smp_cpu[CPU_MAX] = { &smp_boot_cpu };
 static unsigned smp_count = 1;
+static bool smp_joining;		/* atomic: somebody is in smp_join() */
+static struct smp_plan smp_plan;
 static void (*smp_main)(void);
 
 unsigned cpu_count(void)
@@ -48,107 +63,111 @@ void smp_init_boot_cpu(void)
 	percpu_load(&smp_boot_cpu);
 }
 
-/* The first C of another CPU, on its own stack. */
-void smp_entry(struct percpu *p)
+/* ---- the other CPU ---- */
+
+/*
+ * A number, and the same time as the boot CPU's. One at a time, as two cannot
+ * be compared with it at once; not a lock, which needs both. It ends, because
+ * clock_sync_follow() does.
+ */
+static void smp_join(struct percpu *p)
 {
-	percpu_load(p);
+	while (__atomic_exchange_n(&smp_joining, true, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	p->id = smp_count;
+	smp_cpu[p->id] = p;
+	/* Published before it runs: it may take locks at once. */
+	__atomic_store_n(&smp_count, p->id + 1, __ATOMIC_RELEASE);
 	clock_sync_follow(p);
+	__atomic_store_n(&smp_joining, false, __ATOMIC_RELEASE);
+}
+
+/* The first C of another CPU, on its own stack. */
+void smp_entry(struct smp_slot *slot)
+{
+	struct percpu *p = slot->cpu;
+
+	percpu_load(p);
+	smp_join(p);
 	trap_init_cpu(p);
 	lapic_init_cpu();
 	lapic_timer_init_cpu();
 	__atomic_store_n(&p->online, true, __ATOMIC_SEQ_CST);
+	smp_say_online(slot);
 	/* Who unmapped something before that did not ask this CPU. */
 	tlb_flush_here();
 	smp_main();
 }
 
-static bool smp_wait_online(struct percpu *p, nsec_t wait)
+/* ---- the starter ---- */
+
+static bool smp_named(const char *key, uint32_t apic_id)
 {
-	return !poll_mem_until((clock_sync_lead(),
-				__atomic_load_n(&p->online, __ATOMIC_ACQUIRE)),
-			       time_now() + wait);
+	char id[12];
+
+	fmt_snprintf(id, sizeof(id), "%u", apic_id);
+	return cmdline_list_has(key, id);
 }
 
-static bool smp_kick(struct percpu *p)
+/* A CPU that was started may come at any time: nothing of this is ever freed. */
+int smp_prepare(struct smp_slot *slot)
 {
-	nsec_t settle = time_now() + SMP_INIT_SETTLE;
-
-	lapic_send_init(p->apic_id);
-	poll_mem_until(false, settle);
-	lapic_send_startup(p->apic_id, X86_AP_PAGE);
-	if (smp_wait_online(p, SMP_SECOND_STARTUP))
-		return true;
-	lapic_send_startup(p->apic_id, X86_AP_PAGE);
-	return smp_wait_online(p, SMP_START_WAIT);
-}
-
-/*
- * A CPU that did not come in time is put back to where it waits for STARTUP,
- * so that it cannot wake on the next one's stack; what it was given stays its
- * own, in case it was already running when INIT reached it.
- */
-static int smp_start_one(uint32_t apic_id)
-{
-	struct smp_args *args = phys_to_virt((phys_t)(X86_AP_PAGE +
-					     (ap_args - ap_start)));
 	struct percpu *p = heap_zalloc(sizeof(*p));
-	void *stack = stack_alloc();
+	void *stack = p ? stack_alloc() : NULL;
 
-	if (!p || !stack)
-		goto err_memory;
+	if (!stack)
+		goto err_percpu;
 	p->tables = trap_alloc_tables();
 	if (!p->tables)
-		goto err_memory;
-	p->apic_id = apic_id;
-	p->id = smp_count;
-	*args = (struct smp_args){ (uintptr_t)boot_pml4, vm_root(),
-				   (uintptr_t)stack, (uintptr_t)p };
-	smp_cpu[smp_count] = p;
-	/* Published before it runs: it may take locks at once. */
-	__atomic_store_n(&smp_count, smp_count + 1, __ATOMIC_RELEASE);
-	if (smp_kick(p))
-		return 0;
-	lapic_send_init(apic_id);	/* not later either */
-	__atomic_store_n(&smp_count, smp_count - 1, __ATOMIC_RELEASE);
-	return -ETIMEDOUT;
-
-err_memory:
-	if (stack)
+		goto err_stack;
+	p->apic_id = slot->apic_id;
+	slot->cpu = p;
+	if (smp_named("cpu.late", slot->apic_id))
+		smp_give_up(slot);
+	if (smp_named("cpu.dead", slot->apic_id))
 		stack_free(stack);
+	else
+		__atomic_store_n(&slot->stack, stack, __ATOMIC_RELEASE);
+	return 0;
+
+err_stack:
+	stack_free(stack);
+err_percpu:
 	heap_free(p);
 	return -ENOMEM;
 }
 
-unsigned smp_start(const struct acpi_madt *madt, unsigned max,
-		   void (*cpu_main)(void))
+static void smp_start_page(void)
 {
 	uint8_t *page = phys_to_virt(X86_AP_PAGE);
-	unsigned missing = 0;
+	phys_t slots = virt_to_phys(smp_plan.slot);
 
+	memcpy(page, ap_start, (size_t)(ap_end - ap_start));
+	*(struct smp_args *)(page + (ap_args - ap_start)) = (struct smp_args){
+		(uintptr_t)boot_pml4, vm_root(), slots,
+		(uintptr_t)smp_plan.slot - slots, lapic_x2(),
+	};
+}
+
+unsigned smp_start(const struct acpi_madt *madt,
+		   const struct smp_limits *limits, void (*cpu_main)(void))
+{
 	call_init();
 	smp_main = cpu_main;
 	smp_boot_cpu.apic_id = lapic_id();
-	memcpy(page, ap_start, (size_t)(ap_end - ap_start));
-	for (unsigned i = 0; i < madt->ncpus; i++) {
-		uint32_t id = madt->apic_id[i];
-		int err;
+	smp_plan_make(&smp_plan, madt, smp_boot_cpu.apic_id, limits);
+	smp_start_page();
+	smp_plan_run(&smp_plan);
+	smp_plan_log(&smp_plan);
+	return smp_plan_missing(&smp_plan);
+}
 
-		if (id == smp_boot_cpu.apic_id)
-			continue;
-		if (smp_count >= MIN(max, (unsigned)CPU_MAX))
-			break;
-		if (id > 0xfe && !lapic_x2()) {
-			log_warn("smp", "CPU with APIC id %u left out: "
-				 "only x2APIC could reach it", id);
-			missing++;
-			continue;
-		}
-		err = smp_start_one(id);
-		if (err) {
-			log_err("smp", "CPU with APIC id %u did not start (%s)",
-				id, errno_name(err));
-			missing++;
-		}
-	}
-	return missing;
+bool smp_settled(void)
+{
+	return !smp_plan_count(&smp_plan, SMP_STUCK);
+}
+
+void smp_report(void)
+{
+	smp_plan_report(&smp_plan);
 }

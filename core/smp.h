@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting the other CPUs by INIT and STARTUP (Intel SDM vol. 3, 8.4). A CPU
- * that does not answer within SMP_START_WAIT is named in the log and left
- * out; CPUs are numbered without gaps in the order in which they come up.
+ * Starting the other CPUs by INIT and STARTUP (Intel SDM vol. 3, 8.4); which
+ * ones and what is said to them is core/smp_start.h. CPUs are numbered without
+ * gaps in the order in which they arrive.
  */
 #ifndef CORE_SMP_H
 #define CORE_SMP_H
 
 #include "core/acpi.h"
 #include "core/percpu.h"
-
-#define SMP_START_WAIT	NSEC_PER_SEC
+#include "core/smp_start.h"
 
 /* The boot CPU's own part: GS, before anything else. */
 void smp_init_boot_cpu(void);
 /*
- * Start all of the MADT's CPUs up to max in all; each runs cpu_main() once it
- * is online. Returns how many did not come.
+ * Start the MADT's CPUs as far as limits allow; each runs cpu_main() once it is
+ * online. Every one that is not up afterwards is named in the log. Returns how
+ * many should be up and are not. madt is used as long as the machine runs.
  */
-unsigned smp_start(const struct acpi_madt *madt, unsigned max,
-		   void (*cpu_main)(void));
+unsigned smp_start(const struct acpi_madt *madt,
+		   const struct smp_limits *limits, void (*cpu_main)(void));
+/* No CPU may still be on its way through boot's page tables. */
+bool smp_settled(void);
+/* One @json line: how many are up, and how many are not for each reason. */
+void smp_report(void);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include "core/extable.h"
 #include "core/types.h"
+#include "core/x86reg.h"
 
-#define X86_MSR_APIC_BASE	0x01b
 #define X86_MSR_TSC_DEADLINE	0x6e0
 #define X86_MSR_X2APIC		0x800	/* + MMIO offset / 16 */
 #define X86_MSR_GS_BASE		0xc0000101
