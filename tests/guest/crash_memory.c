@@ -4,8 +4,10 @@
  * pointer, so that no compiler can know better.
  */
 #include "core/heap.h"
+#include "core/vm.h"
 #include "core/x86.h"
 #include "tests/guest/crash.h"
+#include "tests/guest/user_page.h"
 
 #define CRASH_RET	0xc3		/* the instruction RET */
 
@@ -48,6 +50,22 @@ CRASH(execute_stack, "execute what lies on the stack")
 	volatile uint8_t code[16] = { CRASH_RET };
 
 	crash_execute((void *)code);
+}
+
+CRASH(read_user, "read what ring 3 may touch, too")
+{
+	volatile uint8_t *volatile p = user_page_map(VM_WRITE);
+
+	if (p)
+		(void)*p;
+}
+
+CRASH(execute_user, "execute what ring 3 may execute, too")
+{
+	void *p = user_page_map(VM_EXEC);
+
+	if (p)
+		crash_execute(p);
 }
 
 CRASH(read_null, "read through a NULL pointer")
