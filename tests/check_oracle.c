@@ -33,6 +33,11 @@ uint64_t pv_arch_eois(bool skipped)
 	return 0;
 }
 
+uint64_t pv_arch_polled(void)
+{
+	return 0;
+}
+
 /* ---- a CPU made of leaves ---- */
 
 #define LEAVES	64

@@ -80,6 +80,11 @@ uint64_t pv_arch_eois(bool skipped)
 	return skipped ? 3 : 4;
 }
 
+uint64_t pv_arch_polled(void)
+{
+	return 7;
+}
+
 static int64_t hv_send_ipi(const uint64_t arg[4])
 {
 	int64_t n = __builtin_popcountll(arg[0]) +
@@ -289,6 +294,9 @@ START_TEST(the_report_has_a_line_and_an_object_for_each)
 	ck_assert_ptr_nonnull(strstr(host_console(),
 		"@json {\"event\":\"pv\",\"feature\":\"ipi\",\"state\":"
 		"\"broken\",\"bit\":11,\"count\":0,\"why\":\"why not\"}"));
+	ck_assert_ptr_nonnull(strstr(host_console(),
+		"\"feature\":\"haltpoll\",\"state\":\"off\",\"bit\":12,"
+		"\"count\":7"));
 	ck_assert_ptr_nonnull(strstr(host_console(),
 		"  apf         14  used            1  \n"));
 	ck_assert_ptr_nonnull(strstr(host_console(), "\"feature\":\"steal\","

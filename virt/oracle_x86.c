@@ -158,7 +158,7 @@ const struct oracle *oracle_look(void)
 	call_cpu(0, oracle_try_registers, NULL);
 	f->tsc_counts = oracle_tsc_counts();
 	vm_audit(&f->vm);
-	pv_status[PV_EOI].count = pv_arch_eois(true);
+	pv_refresh();
 	return &oracle;
 }
 

@@ -242,6 +242,12 @@ void pv_count(enum pv_feature f)
 	__atomic_fetch_add(&pv_status[f].count, 1, __ATOMIC_RELAXED);
 }
 
+void pv_refresh(void)
+{
+	pv_status[PV_EOI].count = pv_arch_eois(true);
+	pv_status[PV_HALTPOLL].count = pv_arch_polled();
+}
+
 void pv_break(enum pv_feature f, const char *fmt, ...)
 {
 	char why[sizeof(pv_status[f].why)];
@@ -287,7 +293,7 @@ static void pv_report_one(enum pv_feature f)
 
 void pv_report(void)
 {
-	pv_status[PV_EOI].count = pv_arch_eois(true);
+	pv_refresh();
 	console_printf("  feature    bit  state       count  why\n");
 	for (unsigned f = 0; f < PV_FEATURES; f++)
 		pv_report_one((enum pv_feature)f);

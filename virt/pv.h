@@ -70,6 +70,8 @@ static inline bool pv_on(enum pv_feature f)
 void pv_allow(enum pv_feature f, bool on);
 /* It helped once more. */
 void pv_count(enum pv_feature f);
+/* Bring up to date the counts that are kept where the help is given. */
+void pv_refresh(void);
 /* It does not do what it should: from now on without it. Logged once. */
 void pv_break(enum pv_feature f, const char *fmt, ...) __printf(2, 3);
 /* A line of text, and one @json line, for each feature. */
@@ -102,6 +104,8 @@ bool pv_arch_is_amd(void);
 void pv_arch_halt(void);
 /* EOIs that needed no register write, and others, of all CPUs. */
 uint64_t pv_arch_eois(bool skipped);
+/* How often an idle CPU found work by polling, of all CPUs. */
+uint64_t pv_arch_polled(void);
 
 /* ---- pv_hypercall.c ---- */
 

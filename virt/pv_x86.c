@@ -94,6 +94,19 @@ uint64_t pv_arch_eois(bool skipped)
 	return n;
 }
 
+uint64_t pv_arch_polled(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		struct sched_stats st;
+
+		sched_stats(cpu, &st);
+		n += st.polled;
+	}
+	return n;
+}
+
 /* ---- calls that may never end ---- */
 
 struct pv_watch {

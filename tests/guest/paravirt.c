@@ -603,6 +603,8 @@ KTEST(paravirt, an_idle_cpu_that_polls_finds_work_without_a_halt)
 	KEXPECT_MSG(t, now.polled > before.polled,
 		    "%u wake-ups, none of them seen by polling",
 		    PARAVIRT_WAKES);
+	pv_refresh();
+	KEXPECT(t, pv_status[PV_HALTPOLL].count >= now.polled);
 	ktest_metric("poll_found", now.polled - before.polled, "count");
 	ktest_metric("poll_halts", now.halts - before.halts, "count");
 	/* And it is over when it is switched off. */
