@@ -103,7 +103,7 @@ oracle:
 
 lifecycle:
 	$(Q)ci/deps build run
-	$(ci-make) kernel $(ci-parts)
+	$(ci-make) kernel image $(ci-parts)
 	$(Q)ci/lifecycle
 
 shot:
