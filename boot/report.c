@@ -11,6 +11,7 @@
 #include "core/numa.h"
 #include "core/pci.h"
 #include "core/report.h"
+#include "core/topology.h"
 #include "core/wall.h"
 #include "msi/msi.h"
 #include "sched/sched.h"
@@ -28,6 +29,7 @@ void report_run(void)
 	clock_report();
 	wall_report();
 	numa_report();
+	topology_report();
 	pci_report();
 	iommu_report();
 	irq_report();

@@ -10,6 +10,7 @@
 #include "core/lapic.h"
 #include "core/string.h"
 #include "core/tlb.h"
+#include "core/topology.h"
 #include "core/trap.h"
 #include "core/vm.h"
 #include "core/x86.h"
@@ -63,6 +64,22 @@ void smp_init_boot_cpu(void)
 	percpu_load(&smp_boot_cpu);
 }
 
+static struct topology_regs smp_cpuid(uint32_t leaf, uint32_t sub)
+{
+	struct x86_cpuid r = x86_cpuid(leaf, sub);
+
+	return (struct topology_regs){ r.eax, r.ebx, r.ecx, r.edx };
+}
+
+/* Of CPU cpu, on which this runs. */
+static void smp_ask_cpuid(unsigned cpu)
+{
+	struct topology_shape shape;
+
+	topology_decode(smp_cpuid, &shape);
+	topology_set(cpu, &shape);
+}
+
 /* ---- the other CPU ---- */
 
 /*
@@ -92,6 +109,7 @@ void smp_entry(struct smp_slot *slot)
 	trap_init_cpu(p);
 	lapic_init_cpu();
 	lapic_timer_init_cpu();
+	smp_ask_cpuid(p->id);
 	__atomic_store_n(&p->online, true, __ATOMIC_SEQ_CST);
 	smp_say_online(slot);
 	/* Who unmapped something before that did not ask this CPU. */
@@ -155,10 +173,12 @@ unsigned smp_start(const struct acpi_madt *madt,
 	call_init();
 	smp_main = cpu_main;
 	smp_boot_cpu.apic_id = lapic_id();
+	smp_ask_cpuid(0);
 	smp_plan_make(&smp_plan, madt, smp_boot_cpu.apic_id, limits);
 	smp_start_page();
 	smp_plan_run(&smp_plan);
 	smp_plan_log(&smp_plan);
+	topology_check();
 	return smp_plan_missing(&smp_plan);
 }
 
