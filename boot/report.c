@@ -6,6 +6,7 @@
 #include "blk/blk.h"
 #include "boot/init.h"
 #include "core/acpi.h"
+#include "core/acpi_event.h"
 #include "core/clock.h"
 #include "core/monitor.h"
 #include "core/numa.h"
@@ -26,6 +27,7 @@ void report_run(void)
 	pv_report();
 	oracle_report();
 	acpi_report();
+	acpi_event_report();
 	clock_report();
 	wall_report();
 	numa_report();

@@ -17,6 +17,7 @@
 #include "core/io.h"
 #include "core/irq.h"
 #include "core/log.h"
+#include "core/report.h"
 
 #define EVENT_BLOCKS		2
 #define EVENT_ENABLE_WAIT	NSEC_PER_SEC
@@ -210,4 +211,23 @@ void acpi_button_listen(void (*heard)(void))
 uint64_t acpi_sci_spurious(void)
 {
 	return __atomic_load_n(&event.spurious, __ATOMIC_RELAXED);
+}
+
+void acpi_event_report(void)
+{
+	struct json j;
+
+	if (event.started)
+		console_printf("power button: fixed, SCI %u; pressed %u times, "
+			       "%llu SCIs without an event\n", event.sci,
+			       acpi_button_presses(),
+			       (unsigned long long)acpi_sci_spurious());
+	else
+		console_printf("power button: none that we could hear\n");
+	json_begin(&j, "acpi_events");
+	json_bool(&j, "button", event.started);
+	json_u64(&j, "sci", event.sci);
+	json_u64(&j, "presses", acpi_button_presses());
+	json_u64(&j, "spurious", acpi_sci_spurious());
+	json_end(&j);
 }

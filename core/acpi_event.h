@@ -36,5 +36,7 @@ void acpi_button_listen(void (*heard)(void));
  */
 #define ACPI_SCI_STORM	1000
 uint64_t acpi_sci_spurious(void);
+/* For a person, and one @json line "acpi_events". */
+void acpi_event_report(void);
 
 #endif

@@ -324,6 +324,23 @@ START_TEST(ports_where_nobody_answers_are_no_press)
 }
 END_TEST
 
+START_TEST(the_report_has_presses_and_spurious_ones)
+{
+	ck_assert_int_eq(acpi_event_init(&fadt), 0);
+	press(&pm.a);
+	host_raise_gsi(SCI);
+	host_raise_gsi(SCI);
+	acpi_event_report();
+	ck_assert_ptr_nonnull(strstr(host_console(),
+		"{\"event\":\"acpi_events\",\"button\":true,\"sci\":9,"
+		"\"presses\":1,\"spurious\":2}"));
+	acpi_event_stop();
+	host_console_clear();
+	acpi_event_report();
+	ck_assert_ptr_nonnull(strstr(host_console(), "\"button\":false"));
+}
+END_TEST
+
 START_TEST(after_stop_nothing_is_enabled)
 {
 	ck_assert_int_eq(acpi_event_init(&fadt), 0);
@@ -353,6 +370,7 @@ int main(void)
 	tcase_add_test(tc, legacy_mode_without_an_smi_port_has_no_button);
 	tcase_add_test(tc, no_fixed_button_no_event_block_or_a_short_one);
 	tcase_add_test(tc, ports_where_nobody_answers_are_no_press);
+	tcase_add_test(tc, the_report_has_presses_and_spurious_ones);
 	tcase_add_test(tc, after_stop_nothing_is_enabled);
 	return suite_run("acpi_event");
 }
