@@ -91,6 +91,36 @@ CRASH(panic_ap_cpu0_locked, "panic on the last CPU while CPU 0 holds a lock")
 	poll_mem_until(false, time_now() + CRASH_PATIENCE);
 }
 
+static void crash_mask(void *arg)
+{
+	cpu_irq_save();
+	__atomic_fetch_add((unsigned *)arg, 1, __ATOMIC_RELEASE);
+	poll_mem_until(false, time_now() + CRASH_PATIENCE);
+}
+
+static void crash_masked(unsigned first)
+{
+	static unsigned masked;
+	unsigned n = 0;
+
+	for (unsigned cpu = first; cpu < cpu_count(); cpu++)
+		n += !thread_create(cpu, crash_mask, &masked, "crash", NULL);
+	if (n == cpu_count() - first &&
+	    !poll_mem_until(READ_ONCE(masked) == n,
+			    time_now() + CRASH_PATIENCE))
+		crash_now();
+}
+
+CRASH(panic_masked, "panic while all other CPUs run with interrupts off")
+{
+	crash_masked(1);
+}
+
+CRASH(panic_one_masked, "panic while the last CPU runs with interrupts off")
+{
+	crash_masked(cpu_count() - 1);
+}
+
 static void crash_together(void *arg)
 {
 	poll_mem_until(READ_ONCE(crash_ready), time_now() + CRASH_PATIENCE);
@@ -205,13 +235,34 @@ CRASH(wild_gs_paged, "fault with GS overwritten and a hook for page faults")
 
 /* ---- with a console that takes nothing ---- */
 
-CRASH(console_stuck, "panic when nobody reads the console any more")
+static void crash_flood(bool (*enough)(void))
 {
 	static const char line[] =
 		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";
 
-	for (size_t n = 0; !ns16550_stuck() && n < CRASH_FLOOD; n += 64)
+	for (size_t n = 0; n < CRASH_FLOOD && !enough(); n += 64)
 		console_write(line, sizeof(line) - 1);
+}
+
+CRASH(console_stuck, "panic when nobody reads the console any more")
+{
+	crash_flood(ns16550_stuck);
 	if (ns16550_stuck())
 		crash_now();
+}
+
+static bool crash_never_enough(void)
+{
+	return false;
+}
+
+static void crash_say_much(void)
+{
+	crash_flood(crash_never_enough);
+}
+
+CRASH(console_slow, "panic with much to say, when the console is read slowly")
+{
+	panic_extra = crash_say_much;
+	crash_now();
 }

@@ -5,6 +5,7 @@
  * it calls is called through a pointer.
  */
 #include "core/cpu.h"
+#include "core/panic.h"
 #include "tests/guest/crash.h"
 
 static unsigned crash_recurse(volatile unsigned *depth);
@@ -52,4 +53,11 @@ CRASH(stack_irq, "overflow the stack of a thread within an interrupt")
 CRASH(stack_nmi, "overflow the NMI stack")
 {
 	crash_in_nmi(crash_overflow);
+}
+
+/* A machine check panics at once, so what overflows is the panic. */
+CRASH(stack_mc, "overflow the machine-check stack")
+{
+	panic_extra = crash_overflow;
+	__asm__ volatile("int $18" ::: "memory");
 }
