@@ -66,6 +66,11 @@ void cpu_timer_arm(nsec_t deadline);
  * off. Slow: to tell a late interrupt from one that is lost.
  */
 bool cpu_timer_pending(void);
+/*
+ * Program it from the ground up, as if its registers had been lost; then arm it.
+ * Interrupts off.
+ */
+void cpu_timer_revive(void);
 /* How late after its deadline it may come, in ns: a period, where it has one. */
 nsec_t cpu_timer_period(void);
 /*

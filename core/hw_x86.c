@@ -208,6 +208,11 @@ bool cpu_timer_pending(void)
 	return lapic_timer_pending();
 }
 
+void cpu_timer_revive(void)
+{
+	lapic_timer_init_cpu();
+}
+
 nsec_t cpu_timer_period(void)
 {
 	unsigned hz = lapic_tick().hz;

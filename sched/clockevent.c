@@ -99,7 +99,8 @@ static bool clockevent_overdue(const struct sched_cpu *c, nsec_t now)
 
 /*
  * The timer's own vector, sent by ourselves, does all that its interrupt would
- * have done; arming for what is due next is part of that. Said in the log when
+ * have done; arming for what is due next is part of that. What mode the timer is
+ * in may have been lost with the interrupt, so it is programmed anew. Said in the log when
  * the count is a power of two.
  */
 static void clockevent_rescue(struct sched_cpu *c, nsec_t now)
@@ -113,6 +114,7 @@ static void clockevent_rescue(struct sched_cpu *c, nsec_t now)
 			 "not fire (%llu in all): armed again", c->id,
 			 (unsigned long long)((now - c->due) / NSEC_PER_USEC),
 			 (unsigned long long)c->timer_dead);
+	cpu_timer_revive();
 	cpu_send_ipi(c->id, IRQ_VECTOR_TIMER);
 }
 

@@ -77,7 +77,7 @@ static struct {
 	bool quiet;			/* no interleaving */
 	nsec_t period;			/* a tick that goes on and on, or 0 */
 	unsigned drop;			/* CPU 1 loses one timer in so many */
-	unsigned dropped;
+	unsigned dropped, revived;
 	uint64_t random;
 } sim;
 
@@ -292,6 +292,12 @@ void cpu_timer_arm(nsec_t deadline)
 	ck_assert(!sim_cpu()->irqs_on);
 	if (!sim.period)
 		sim_cpu()->armed = deadline;
+}
+
+void cpu_timer_revive(void)
+{
+	ck_assert(!sim_cpu()->irqs_on);
+	sim.revived++;
 }
 
 nsec_t cpu_timer_period(void)
@@ -1237,6 +1243,7 @@ START_TEST(a_lost_interrupt_is_found_by_another_cpu)
 	thread_join(t);
 	ck_assert_uint_gt(sim.dropped, 0);
 	ck_assert_uint_eq(dead(1), sim.dropped);
+	ck_assert_uint_eq(sim.revived, sim.dropped);
 	ck_assert_uint_eq(dead(0), 0);
 }
 END_TEST

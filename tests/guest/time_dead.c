@@ -9,11 +9,16 @@
  * may be late beyond all habit once or twice, so not to the last one.
  */
 #include "core/cpu.h"
+#include "core/lapic.h"
+#include "core/lapicreg.h"
 #include "core/report.h"
 #include "core/string.h"
+#include "core/vm.h"
+#include "core/x86.h"
 #include "sched/sched.h"
 
 #define DEAD_ROUNDS	20
+#define DEAD_TRIES	100
 #define DEAD_WAIT	(20 * NSEC_PER_SEC)
 
 static struct {
@@ -47,16 +52,26 @@ static void dead_fire(struct timer *timer)
 	waitq_wake_all(&dead.q);
 }
 
-static void dead_start(nsec_t in)
+static bool dead_try(nsec_t in)
 {
 	irqflags_t flags = cpu_irq_save();
+	bool killed;
 
 	waitq_init(&dead.q);
 	dead.fired = 0;
 	timer_init(&dead.timer, dead_fire);
 	timer_start(&dead.timer, time_now() + in);
 	cpu_timer_arm(NSEC_NEVER);	/* behind the scheduler's back */
+	killed = !cpu_timer_pending();
 	cpu_irq_restore(flags);
+	return killed;
+}
+
+/* A host that stopped us at the wrong moment let it fire before it was killed. */
+static void dead_start(nsec_t in)
+{
+	for (unsigned i = 0; i < DEAD_TRIES && !dead_try(in); i++)
+		timer_cancel(&dead.timer);
 }
 
 static void dead_victim(void *arg)
@@ -139,6 +154,46 @@ KTEST(time, a_dead_timer_is_found_by_its_own_cpu)
 	KEXPECT_EQ(t, READ_ONCE(dead.fired), 1);
 	KEXPECT(t, dead_count(cpu_id()) - before >= 1);
 	timer_cancel(&dead.timer);
+}
+
+/* Of this CPU: as a snapshot that forgot it, or wild code, would leave it. */
+static void dead_lose_lvt(struct ktest_run *t)
+{
+	uint64_t base = x86_rdmsr(X86_MSR_APIC_BASE) & PAGE_MASK & UINT32_MAX;
+	volatile uint32_t *regs;
+
+	if (lapic_x2()) {
+		x86_wrmsr(X86_MSR_X2APIC + LAPIC_LVT_TIMER / 16,
+			  LAPIC_LVT_MASKED);
+		return;
+	}
+	regs = vm_map(base, LAPIC_SIZE, VM_WRITE | VM_UNCACHED);
+	if (!KEXPECT(t, regs))
+		return;
+	regs[LAPIC_LVT_TIMER / sizeof(*regs)] = LAPIC_LVT_MASKED;
+	vm_unmap((void *)regs, LAPIC_SIZE);
+}
+
+/* Every mode, the tick too. Nothing can fire any more until it is revived. */
+KTEST(time, a_timer_whose_registers_were_lost_is_programmed_anew)
+{
+	uint64_t before = dead_count(cpu_id()), found;
+	nsec_t end;
+
+	dead_lose_lvt(t);
+	dead_start(NSEC_PER_MSEC);
+	end = time_now() + dead_patience(cpu_id()) + cpu_timer_period() +
+	      5 * NSEC_PER_MSEC;
+	poll_mem_until(false, end);	/* no halt, and no timer */
+	KEXPECT_EQ(t, READ_ONCE(dead.fired), 0);
+	thread_sleep(NSEC_PER_MSEC);	/* a halt */
+	KEXPECT_EQ(t, READ_ONCE(dead.fired), 1);
+	timer_cancel(&dead.timer);
+	found = dead_count(cpu_id());
+	KEXPECT(t, found - before >= 1);
+	for (unsigned i = 0; i < 20; i++)
+		thread_sleep(NSEC_PER_MSEC);
+	KEXPECT(t, dead_count(cpu_id()) - found <= 2);
 }
 
 KTEST(time, timers_that_live_are_left_alone)
