@@ -197,18 +197,25 @@ static uint32_t lapic_count_at(nsec_t *when)
 	return count;
 }
 
-/* Counts per second, over LAPIC_MEASURE of time_now(). */
+/*
+ * Counts per second, over LAPIC_MEASURE of time_now(). At 0 it stands: then the
+ * host has stopped us for seconds, and nobody knows for how long it stood.
+ */
 static uint64_t lapic_measure(void)
 {
-	uint32_t first, last;
+	uint32_t first, last = 0;
 	nsec_t start, now;
 
 	lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_1);
-	lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
-	first = lapic_count_at(&start);
-	poll_mem_until(false, start + LAPIC_MEASURE);
-	last = lapic_count_at(&now);
+	for (unsigned i = 0; !last && i < LAPIC_TRIES; i++) {
+		lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+		first = lapic_count_at(&start);
+		poll_mem_until(false, start + LAPIC_MEASURE);
+		last = lapic_count_at(&now);
+	}
 	lapic_write(LAPIC_TIMER_INITIAL, 0);
+	if (!last)
+		return 0;
 	return (uint64_t)(first - last) * NSEC_PER_SEC / (now - start);
 }
 
