@@ -121,11 +121,19 @@ static void pci_ecam_map(uint16_t bdf)
 
 /* ---- either ---- */
 
+/* What is behind a function's last byte is the next function's first. */
+static bool pci_config_has(unsigned off, unsigned width)
+{
+	return off <= PCI_CONFIG_EXT_SIZE - width;
+}
+
 /* All ones where nothing reaches. */
 static uint32_t pci_config_read(uint16_t bdf, unsigned off, unsigned width)
 {
 	const struct io *w = pci_ecam_of(bdf);
 
+	if (!pci_config_has(off, width))
+		return UINT32_MAX;
 	if (w)
 		return pci_io_read(w, pci_ecam_off(bdf, off), width);
 	return pci_port_reaches(off) ? pci_port_read(bdf, off, width) :
@@ -137,6 +145,8 @@ static void pci_config_write(uint16_t bdf, unsigned off, unsigned width,
 {
 	const struct io *w = pci_ecam_of(bdf);
 
+	if (!pci_config_has(off, width))
+		return;
 	if (w)
 		pci_io_write(w, pci_ecam_off(bdf, off), width, val);
 	else if (pci_port_reaches(off))

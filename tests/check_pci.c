@@ -1111,6 +1111,24 @@ START_TEST(an_extended_list_that_lies_ends_in_few_steps)
 }
 END_TEST
 
+/* The body of such a capability would be the next function's registers. */
+START_TEST(an_extended_capability_at_the_end_has_no_body)
+{
+	struct pci_dev *p = with_caps(ext_last), last = *p;
+
+	fn[0].config[0xffc] = 0x0d;
+	fn[0].config[0xffe] = 0x01;
+	ck_assert_uint_eq(pci_find_ext_cap(p, 0x0d), 0xffc);
+	reads = 0;
+	ck_assert_uint_eq(pci_read16(p, 0x1000), UINT16_MAX);
+	ck_assert_uint_eq(pci_read32(p, 0x1004), UINT32_MAX);
+	last.bdf = 7;			/* behind it the slot's window ends */
+	ck_assert_uint_eq(pci_read32(&last, 0x1000), UINT32_MAX);
+	pci_write16(&last, 0x1000, 1);
+	ck_assert_uint_eq(reads, 0);
+}
+END_TEST
+
 /* ---- interrupt pins ---- */
 
 static void q35(void)
@@ -1385,6 +1403,7 @@ int main(void)
 	tcase_add_loop_test(c, a_capability_list_that_lies_ends_in_few_steps,
 			    0, ARRAY_SIZE(bad_caps));
 	tcase_add_test(c, extended_capabilities_are_found);
+	tcase_add_test(c, an_extended_capability_at_the_end_has_no_body);
 	tcase_add_loop_test(c, an_extended_list_that_lies_ends_in_few_steps,
 			    0, ARRAY_SIZE(bad_ext));
 	tcase_add_test(c, q35_pins_go_where_ich9_wires_them);
