@@ -61,7 +61,10 @@ struct acpi_mcfg;
 int pci_config_init(const struct acpi_mcfg *mcfg);
 const char *pci_config_method(void);		/* "ecam" or "0xcf8" */
 
-/* By requester id; all ones when nothing answers. off is naturally aligned. */
+/*
+ * By requester id; all ones when nothing answers, or off is behind the last of
+ * 4096 bytes. off is naturally aligned.
+ */
 uint8_t pci_config_read8(uint16_t bdf, unsigned off);
 uint16_t pci_config_read16(uint16_t bdf, unsigned off);
 uint32_t pci_config_read32(uint16_t bdf, unsigned off);
@@ -122,6 +125,22 @@ struct pci_dev *pci_find_class(struct pci_dev *prev, uint32_t class,
  */
 unsigned pci_find_cap(const struct pci_dev *p, uint8_t id, unsigned pos);
 unsigned pci_find_ext_cap(const struct pci_dev *p, uint16_t id);
+
+/* The whole list, once, in its own order. */
+struct pci_caps {
+	unsigned n;
+	struct {
+		uint8_t id, pos;
+	} cap[(256 - 64) / 4];
+	const char *fault;		/* what is wrong with it, or NULL */
+	unsigned fault_at;		/* and where */
+};
+/*
+ * Read it. 0 (also when there is none: n is 0), -EINVAL (a loop, a pointer into
+ * the header, nobody answers: l says which; what came before is in l), -ENODEV
+ * (the device is gone). At most 100 configuration reads, and no write.
+ */
+int pci_read_caps(const struct pci_dev *p, struct pci_caps *l);
 
 /*
  * Map a memory or I/O BAR whole. 0, -EINVAL (no BAR), -ENXIO (unassigned),
