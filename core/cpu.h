@@ -27,6 +27,9 @@ unsigned cpu_count(void);
 /* The local APIC id of CPU cpu, which an interrupt message must name. */
 uint32_t cpu_apic_id(unsigned cpu);
 
+/* Bits of a physical address (CPUID 0x80000008): higher ones do not exist. */
+unsigned cpu_phys_bits(void);
+
 irqflags_t cpu_irq_save(void);
 void cpu_irq_restore(irqflags_t flags);
 bool cpu_irqs_on(void);

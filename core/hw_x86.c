@@ -14,13 +14,19 @@
 #include "core/vm.h"
 #include "core/x86.h"
 
+#define HW_CPUID_LEAVES		0x80000000	/* EAX: the last such leaf */
+#define HW_CPUID_ADDRESSES	0x80000008	/* EAX 7:0: physical bits */
+#define HW_PHYS_BITS		36		/* where it is not said */
+
 /* ---- register windows ---- */
 
 int io_map_mem(struct io *io, phys_t pa, size_t size)
 {
 	void *va;
 
-	if (!size || size > UINT32_MAX || pa + size < pa)
+	/* An address that does not exist would be a fault at the first use. */
+	if (!size || size > UINT32_MAX || pa + size < pa ||
+	    (pa + size - 1) >> cpu_phys_bits())
 		return -EINVAL;
 	va = vm_map(pa, size, VM_WRITE | VM_UNCACHED);
 	if (!va)
@@ -131,6 +137,18 @@ unsigned cpu_id(void)
 uint32_t cpu_apic_id(unsigned cpu)
 {
 	return percpu_of(cpu)->apic_id;
+}
+
+/* The same on every CPU. Kept, since CPUID leaves the guest. */
+unsigned cpu_phys_bits(void)
+{
+	static unsigned bits;
+
+	if (!bits)
+		bits = x86_cpuid(HW_CPUID_LEAVES, 0).eax < HW_CPUID_ADDRESSES ?
+		       HW_PHYS_BITS :
+		       x86_cpuid(HW_CPUID_ADDRESSES, 0).eax & 0xff;
+	return bits;
 }
 
 irqflags_t cpu_irq_save(void)

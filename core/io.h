@@ -25,7 +25,10 @@ struct io {
 	uintptr_t base;			/* known to the seam only */
 };
 
-/* Map size bytes of device memory at pa, uncached. 0, -EINVAL, -ENOMEM. */
+/*
+ * Map size bytes of device memory at pa, uncached. 0, -EINVAL (among others: no
+ * such physical address), -ENOMEM.
+ */
 int io_map_mem(struct io *io, phys_t pa, size_t size);
 /* A window of the port space. 0 or -EINVAL. */
 int io_map_port(struct io *io, uint16_t port, size_t size);

@@ -93,7 +93,7 @@ static struct {
 	unsigned nsteps;
 	bool stepping;
 
-	unsigned cpus, cpu;
+	unsigned cpus, cpu, phys_bits;
 	bool irqs_on, delivering;
 	uint64_t irr[CPU_MAX][4];
 	unsigned nirr;
@@ -338,7 +338,8 @@ static void host_write(enum io_space space, uint64_t addr, unsigned width,
 
 int io_map_mem(struct io *io, phys_t pa, size_t size)
 {
-	if (!size || size > UINT32_MAX || pa + size < pa)
+	if (!size || size > UINT32_MAX || pa + size < pa ||
+	    (pa + size - 1) >> cpu_phys_bits())
 		return -EINVAL;
 	*io = (struct io){ .space = IO_MEM, .size = size, .base = pa };
 	return 0;
@@ -612,6 +613,16 @@ unsigned cpu_count(void)
 uint32_t cpu_apic_id(unsigned cpu)
 {
 	return cpu;
+}
+
+unsigned cpu_phys_bits(void)
+{
+	return host.phys_bits;
+}
+
+void host_set_phys_bits(unsigned bits)
+{
+	host.phys_bits = bits;
 }
 
 irqflags_t cpu_irq_save(void)
@@ -1048,6 +1059,7 @@ void host_start(void)
 	free(host.console.buf);
 	memset(&host, 0, sizeof(host));
 	host.irqs_on = true;
+	host.phys_bits = 52;
 	host.now = NSEC_PER_MSEC;	/* time 0 would hide forgotten sums */
 	for (unsigned i = 0; i < CPU_MAX; i++)
 		host.timer[i] = NSEC_NEVER;
