@@ -4,7 +4,8 @@
  * device has it, else MSI (6.8.1). Allocate, connect each vector to a handler
  * on a CPU, disconnect, free. Thread context; the handlers run as core/irq.h
  * says. A capability that lies (table outside its BAR, BIR of no BAR) is
- * refused with a line that says what is wrong.
+ * refused with a line that says what is wrong; behind an MSI-X that was refused
+ * the device's MSI still serves.
  */
 #ifndef MSI_MSI_H
 #define MSI_MSI_H
@@ -55,6 +56,11 @@ bool msi_pending(struct pci_dev *p, unsigned nr);	/* the pending bit */
 
 /* "msi-x", "msi" or "none", for the report. */
 const char *msi_kind(const struct pci_dev *p);
+/*
+ * Why it is not MSI-X: "no MSI-X: …", with what was wrong if the capability was
+ * refused; "" when it is, or nothing is allocated.
+ */
+const char *msi_why(const struct pci_dev *p);
 /* Interrupts delivered through vector nr, and on which CPU it is. */
 uint64_t msi_count(const struct pci_dev *p, unsigned nr);
 int msi_cpu(const struct pci_dev *p, unsigned nr);	/* -ENODEV: none */

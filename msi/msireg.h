@@ -35,6 +35,7 @@
 #define MSIX_PBA		8		/* 32 ro */
 # define MSIX_BIR		GENMASK(2, 0)	/* which BAR: 0 to 5 */
 # define MSIX_OFFSET		GENMASK(31, 3)	/* in place: times 8 */
+#define MSIX_CAP_SIZE		12
 
 /* 6.8.2.6 to 6.8.2.9: a table entry; all 32 bits wide. */
 #define MSIX_ENTRY_SIZE		16

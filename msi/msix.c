@@ -9,85 +9,9 @@
 #include "msi/vectors.h"
 
 #include "core/errno.h"
-#include "core/log.h"
 #include "msi/msireg.h"
 
-/* Where the table or the pending bits are, and why they cannot be there. */
-struct msix_area {
-	unsigned bir;
-	uint32_t offset, size;
-};
-
-static struct msix_area msix_area(const struct pci_dev *p, unsigned reg,
-				  uint32_t size)
-{
-	uint32_t val = pci_read32(p, reg);
-
-	return (struct msix_area){
-		.bir = FIELD_GET(MSIX_BIR, val),
-		.offset = val & MSIX_OFFSET,
-		.size = size,
-	};
-}
-
-static const char *msix_area_fault(const struct pci_dev *p,
-				   const struct msix_area *a)
-{
-	const struct pci_bar *bar;
-
-	if (a->bir >= PCI_BARS)
-		return "reserved BAR number";
-	bar = &p->bar[a->bir];
-	if (bar->size == 0)
-		return "BAR is not there";
-	if (bar->is_io)
-		return "BAR is I/O space";
-	if (bar->base == 0)
-		return "BAR is not assigned";
-	if ((uint64_t)a->offset + a->size > bar->size)
-		return "outside its BAR";
-	return NULL;
-}
-
-static bool msix_overlap(const struct msix_area *a, const struct msix_area *b)
-{
-	return a->bir == b->bir && a->offset < b->offset + b->size &&
-	       b->offset < a->offset + a->size;
-}
-
-static void msix_read_areas(const struct pci_dev *p, const struct msi *m,
-			    struct msix_area *table, struct msix_area *pba)
-{
-	*table = msix_area(p, m->cap + MSIX_TABLE,
-			   m->entries * MSIX_ENTRY_SIZE);
-	*pba = msix_area(p, m->cap + MSIX_PBA,
-			 DIV_ROUND_UP(m->entries, MSIX_PBA_BITS) *
-			 MSIX_PBA_BYTES);
-}
-
-static int msix_check(const struct pci_dev *p, struct msi *m)
-{
-	struct msix_area table, pba;
-	const char *what = "table", *fault;
-	uint16_t ctrl = pci_read16(p, m->cap + MSIX_CTRL);
-
-	m->entries = FIELD_GET(MSIX_CTRL_SIZE, ctrl) + 1;
-	msix_read_areas(p, m, &table, &pba);
-	fault = msix_area_fault(p, &table);
-	if (!fault) {
-		what = "pending bits";
-		fault = msix_area_fault(p, &pba);
-	}
-	if (!fault && msix_overlap(&table, &pba))
-		fault = "overlap the table";
-	if (!fault)
-		return 0;
-	log_warn(p->dev.name, "MSI-X refused: %s of %u entries: %s", what,
-		 m->entries, fault);
-	return -EINVAL;
-}
-
-static int msix_map(const struct pci_dev *p, const struct msix_area *a,
+static int msix_map(const struct pci_dev *p, const struct msi_area *a,
 		    struct io *pages, struct io *win)
 {
 	phys_t pa = p->bar[a->bir].base + a->offset;
@@ -117,9 +41,9 @@ static void msix_mask(struct pci_dev *p, struct msi *m, unsigned nr, bool on)
 static void msix_set_ctrl(struct pci_dev *p, const struct msi *m, uint32_t set,
 			  uint32_t clear)
 {
-	uint32_t ctrl = pci_read16(p, m->cap + MSIX_CTRL);
+	uint32_t ctrl = pci_read16(p, m->c.pos + MSIX_CTRL);
 
-	pci_write16(p, m->cap + MSIX_CTRL, (uint16_t)((ctrl & ~clear) | set));
+	pci_write16(p, m->c.pos + MSIX_CTRL, (uint16_t)((ctrl & ~clear) | set));
 }
 
 /*
@@ -130,18 +54,16 @@ static void msix_set_ctrl(struct pci_dev *p, const struct msi *m, uint32_t set,
  */
 static int msix_enable(struct pci_dev *p, struct msi *m)
 {
-	struct msix_area table, pba;
 	int err;
 
-	msix_read_areas(p, m, &table, &pba);
-	err = msix_map(p, &table, &m->table_pages, &m->table);
+	err = msix_map(p, &m->c.table, &m->table_pages, &m->table);
 	if (err)
 		return err;
-	err = msix_map(p, &pba, &m->pba_pages, &m->pba);
+	err = msix_map(p, &m->c.pba, &m->pba_pages, &m->pba);
 	if (err)
 		goto err_pba;
 	msix_set_ctrl(p, m, MSIX_CTRL_ENABLE | MSIX_CTRL_MASK_ALL, 0);
-	for (unsigned nr = 0; nr < m->entries; nr++)
+	for (unsigned nr = 0; nr < m->c.vectors; nr++)
 		if (!(msix_entry_ctrl(m, nr) & MSIX_ENTRY_MASKED))
 			msix_mask(p, m, nr, true);
 	if (msix_entry_ctrl(m, 0) == UINT32_MAX) {
@@ -189,7 +111,8 @@ static bool msix_pending(struct pci_dev *p, struct msi *m, unsigned nr)
 
 const struct msi_ops msix_ops = {
 	.name = "msi-x",
-	.check = msix_check,
+	.title = "MSI-X",
+	.parse = msix_parse,
 	.enable = msix_enable,
 	.disable = msix_disable,
 	.program = msix_program,

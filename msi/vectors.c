@@ -3,8 +3,8 @@
  * Message-signalled interrupts, from a driver's request to a vector on a CPU
  * (theory of operation).
  *
- * A device has MSI-X (msix.c) or MSI (msi.c); both hide behind msi_ops. Life
- * of a vector:
+ * A device has MSI-X (msix.c) or MSI (msi.c); both hide behind msi_ops, and
+ * choose.c takes one after parse.c has found no lie in it. Life of a vector:
  *
  *	allocated	the device has it, masked
  *	connected	it has a vector of one CPU (core/irq.h), the message
@@ -29,43 +29,17 @@
  */
 #include "msi/vectors.h"
 
-#include "core/cmdline.h"
 #include "core/cpu.h"
 #include "core/errno.h"
 #include "core/heap.h"
 #include "core/log.h"
-#include "core/string.h"
 #include "msi/msireg.h"
-
-static const struct cmdline_key msi_key = {
-	"msi", "auto|msi|off",
-	"message interrupts: MSI-X first, plain MSI only, or none",
-};
-CMDLINE_KEY(msi_key);
 
 void msi_compose(unsigned cpu, unsigned vector, struct msi_msg *msg)
 {
 	msg->addr = MSI_MSG_ADDR |
 		    FIELD_PREP(MSI_MSG_ADDR_DEST, cpu_apic_id(cpu));
 	msg->data = FIELD_PREP(MSI_MSG_DATA_VECTOR, vector);
-}
-
-/* What the command line allows of MSI-X and MSI. */
-static const struct msi_ops *msi_choose(const struct pci_dev *p, unsigned *cap)
-{
-	char word[8];
-	bool plain = false;
-
-	if (cmdline_get("msi", word, sizeof(word)) == 0) {
-		if (strcmp(word, "off") == 0)
-			return NULL;
-		plain = strcmp(word, "msi") == 0;
-	}
-	*cap = plain ? 0 : pci_find_cap(p, MSIX_CAP_ID, 0);
-	if (*cap)
-		return &msix_ops;
-	*cap = pci_find_cap(p, MSI_CAP_ID, 0);
-	return *cap ? &msi_plain_ops : NULL;
 }
 
 int msi_alloc(struct pci_dev *p, unsigned min, unsigned max)
@@ -77,15 +51,12 @@ int msi_alloc(struct pci_dev *p, unsigned min, unsigned max)
 		return -EBUSY;
 	if (min == 0 || max < min)
 		return -EINVAL;
-	probe.ops = msi_choose(p, &probe.cap);
-	if (!probe.ops)
-		return -ENODEV;
-	err = probe.ops->check(p, &probe);
+	err = msi_choose(p, &probe);
 	if (err)
 		return err;
-	if (probe.entries < min)
+	if (probe.c.vectors < min)
 		return -ENOSPC;
-	probe.n = MIN(max, probe.entries);
+	probe.n = MIN(max, probe.c.vectors);
 	m = heap_zalloc(sizeof(*m) + probe.n * sizeof(m->v[0]));
 	if (!m)
 		return -ENOMEM;
@@ -191,6 +162,13 @@ const char *msi_kind(const struct pci_dev *p)
 	const struct msi *m = p->msi;
 
 	return m ? m->ops->name : "none";
+}
+
+const char *msi_why(const struct pci_dev *p)
+{
+	const struct msi *m = p->msi;
+
+	return m ? m->why : "";
 }
 
 unsigned msi_vectors(const struct pci_dev *p)

@@ -8,6 +8,7 @@
 
 #include "core/io.h"
 #include "msi/msi.h"
+#include "msi/parse.h"
 
 struct msi_vector {
 	unsigned vector;		/* on cpu; 0: not connected */
@@ -16,24 +17,19 @@ struct msi_vector {
 
 struct msi {
 	const struct msi_ops *ops;
-	unsigned cap;			/* offset of the capability */
+	struct msi_cap c;		/* what the device has */
+	char why[MSI_WHY];		/* why nothing better is used, or "" */
 	unsigned n;			/* vectors given to the driver */
 	/* MSI-X: */
-	unsigned entries;		/* in the device's table */
 	struct io table_pages, pba_pages;	/* as mapped, whole pages */
 	struct io table, pba;
-	/* MSI: */
-	uint16_t ctrl;			/* what CTRL says besides ENABLE */
 	struct msi_vector v[];
 };
 
 struct msi_ops {
-	const char *name;
-	/*
-	 * Check the capability; how many vectors it has goes to m->entries.
-	 * Nothing is written. 0 or -EINVAL (it lies; one line says how).
-	 */
-	int (*check)(const struct pci_dev *p, struct msi *m);
+	const char *name, *title;	/* for programs, for a person */
+	int (*parse)(const struct pci_dev *p, const struct pci_caps *l,
+		     struct msi_cap *c);	/* msi/parse.h */
 	/* Enable with every vector masked. 0, -ENOMEM, -ENODEV. */
 	int (*enable)(struct pci_dev *p, struct msi *m);
 	/* Disable and unmap. Every vector is masked already. */
@@ -48,5 +44,12 @@ struct msi_ops {
 };
 
 extern const struct msi_ops msix_ops, msi_plain_ops;
+
+/*
+ * Turn off what firmware left enabled, and find the mechanism that p's vectors
+ * are to use: fills in m's ops, c and why. 0, -ENODEV (none there, none
+ * allowed, or the device is gone), -EINVAL (it lies; a line said how).
+ */
+int msi_choose(struct pci_dev *p, struct msi *m);
 
 #endif

@@ -108,6 +108,8 @@ struct fake_pci {
 	uint64_t pending[32];
 	unsigned cap_len;		/* bytes of the last capability */
 	bool gone;			/* surprise removal: all ones */
+	unsigned gone_in;		/* at the n-th config read; 0: never */
+	unsigned config_reads;		/* so far */
 	/* After a config write of width bytes at off; may be NULL. */
 	void (*on_config)(struct fake_pci *f, unsigned off, unsigned width);
 	void *ctx;			/* for on_config */

@@ -213,9 +213,14 @@ static bool fpci_config_read(uint16_t bdf, unsigned off, unsigned width,
 {
 	struct fake_pci *f = host_bus_find(bdf);
 
-	if (f)
+	if (!f)
+		return false;
+	f->config_reads++;
+	if (f->gone_in && !--f->gone_in)
+		f->gone = true;
+	else
 		*val = fpci_get(f, off, width);
-	return f;
+	return !f->gone;
 }
 
 static bool fpci_config_write(uint16_t bdf, unsigned off, unsigned width,
