@@ -174,7 +174,7 @@ static void dead_lose_lvt(struct ktest_run *t)
 	vm_unmap((void *)regs, LAPIC_SIZE);
 }
 
-/* Every mode, the tick too. Nothing can fire any more until it is revived. */
+/* Every mode, the tick too: no timer of this CPU can fire until it is revived. */
 KTEST(time, a_timer_whose_registers_were_lost_is_programmed_anew)
 {
 	uint64_t before = dead_count(cpu_id()), found;
@@ -184,8 +184,7 @@ KTEST(time, a_timer_whose_registers_were_lost_is_programmed_anew)
 	dead_start(NSEC_PER_MSEC);
 	end = time_now() + dead_patience(cpu_id()) + cpu_timer_period() +
 	      5 * NSEC_PER_MSEC;
-	poll_mem_until(false, end);	/* no halt, and no timer */
-	KEXPECT_EQ(t, READ_ONCE(dead.fired), 0);
+	poll_mem_until(false, end);	/* another CPU may find it now */
 	thread_sleep(NSEC_PER_MSEC);	/* a halt */
 	KEXPECT_EQ(t, READ_ONCE(dead.fired), 1);
 	timer_cancel(&dead.timer);
