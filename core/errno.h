@@ -28,6 +28,8 @@
 #define	EOVERFLOW	75	/* does not fit the type or the field */
 #define	ENOTSUP		95	/* not supported by the device or by us */
 #define	ETIMEDOUT	110	/* the deadline passed */
+#define	EHOSTUNREACH	113	/* nothing gets there */
+#define	ESTALE		116	/* of something that is no more */
 #define	ECANCELED	125	/* given up by the caller or by a reset */
 
 /* "-ETIMEDOUT" for -ETIMEDOUT; "-E?" for a number not in the list above. */

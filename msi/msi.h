@@ -13,17 +13,7 @@
 #include "core/irq.h"
 #include "core/pci.h"
 #include "core/types.h"
-
-struct msi_msg {
-	uint64_t addr;			/* Intel SDM vol. 3, 11.11.1 */
-	uint32_t data;			/* 11.11.2: fixed, edge */
-};
-
-/*
- * The message that interrupts cpu at vector, physical destination mode. cpu's
- * APIC id must fit 8 bits: without remapping there is no message to others.
- */
-void msi_compose(unsigned cpu, unsigned vector, struct msi_msg *msg);
+#include "msi/remap.h"
 
 /*
  * Enable MSI-X with up to max vectors, all masked, or MSI with one; INTx is
@@ -36,7 +26,7 @@ int msi_alloc(struct pci_dev *p, unsigned min, unsigned max);
 /*
  * Let vector nr (from 0) interrupt cpu and call fn there; unmasks it. name
  * appears in the monitor's irq table. 0, -EINVAL, -EBUSY (connected already)
- * or what irq_alloc() says.
+ * or what irq_alloc(), compose() of msi/remap.h and msi_validate() say.
  */
 int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		void *arg, const char *name);
@@ -53,6 +43,20 @@ void msi_free(struct pci_dev *p);
 void msi_mask(struct pci_dev *p, unsigned nr, bool masked);
 bool msi_masked(struct pci_dev *p, unsigned nr);	/* as the device says */
 bool msi_pending(struct pci_dev *p, unsigned nr);	/* the pending bit */
+
+/*
+ * May this message be written into vector nr of p, which is to be connected
+ * as p's driver said? Asked before each one is. 0, -EINVAL (outside the window
+ * 0xfee00000-0xfeefffff, or reserved bits are set), -EPERM (another delivery
+ * than fixed and edge, or another device's remapping entry), -ENOENT (an entry
+ * that is not present), -ERANGE (no device's vector), -EHOSTUNREACH (no CPU
+ * that is up has that APIC id), -ESTALE (not the CPU and vector that nr has
+ * now). Refused ones are counted.
+ */
+int msi_validate(const struct pci_dev *p, unsigned nr,
+		 const struct msi_msg *msg);
+/* How many were refused with err, of all devices; 0: with any. */
+uint64_t msi_refused(int err);
 
 /* "msi-x", "msi" or "none", for the report. */
 const char *msi_kind(const struct pci_dev *p);

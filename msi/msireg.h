@@ -54,6 +54,10 @@
 # define MSI_MSG_ADDR_DEST	GENMASK_ULL(19, 12)
 /* 11.11.2 "Message Data Register Format": edge, fixed delivery are zeroes. */
 #define MSI_MSG_DATA_VECTOR	GENMASK(7, 0)
+#define MSI_MSG_DATA_DELIVERY	GENMASK(10, 8)	/* 0: fixed */
+#define MSI_MSG_DATA_RESERVED	(GENMASK(31, 16) | GENMASK(13, 11))
+#define MSI_MSG_DATA_ASSERT	BIT(14)		/* level, if LEVEL */
+#define MSI_MSG_DATA_LEVEL	BIT(15)
 /* Highest APIC id that a message can name without interrupt remapping. */
 #define MSI_MSG_DEST_MAX	FIELD_MAX(MSI_MSG_ADDR_DEST)
 

@@ -35,13 +35,6 @@
 #include "core/log.h"
 #include "msi/msireg.h"
 
-void msi_compose(unsigned cpu, unsigned vector, struct msi_msg *msg)
-{
-	msg->addr = MSI_MSG_ADDR |
-		    FIELD_PREP(MSI_MSG_ADDR_DEST, cpu_apic_id(cpu));
-	msg->data = FIELD_PREP(MSI_MSG_DATA_VECTOR, vector);
-}
-
 int msi_alloc(struct pci_dev *p, unsigned min, unsigned max)
 {
 	struct msi probe = { 0 }, *m;
@@ -61,14 +54,22 @@ int msi_alloc(struct pci_dev *p, unsigned min, unsigned max)
 	if (!m)
 		return -ENOMEM;
 	*m = probe;
+	m->remap = remap_of(p);
+	err = m->remap->alloc(p, m->n, &m->base);
+	if (err)
+		goto err_remap;
 	pci_enable_intx(p, false);
 	err = m->ops->enable(p, m);
-	if (err) {
-		heap_free(m);
-		return err;
-	}
+	if (err)
+		goto err_enable;
 	p->msi = m;
 	return (int)m->n;
+
+err_enable:
+	m->remap->free(p, m->base, m->n);
+err_remap:
+	heap_free(m);
+	return err;
 }
 
 /* The vector nr if there is one, connected or not. */
@@ -79,33 +80,46 @@ static struct msi_vector *msi_vector(const struct pci_dev *p, unsigned nr)
 	return m && nr < m->n ? &m->v[nr] : NULL;
 }
 
+/* The message for nr's CPU and vector into the device, which has it masked. */
+static int msi_program(struct pci_dev *p, unsigned nr)
+{
+	struct msi *m = p->msi;
+	struct msi_vector *v = &m->v[nr];
+	struct msi_msg msg;
+	int err = m->remap->compose(p, m->base, nr, v->cpu, v->vector, &msg);
+
+	if (!err)
+		err = msi_validate(p, nr, &msg);
+	if (!err)
+		m->ops->program(p, m, nr, &msg);
+	return err;
+}
+
 int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		void *arg, const char *name)
 {
 	struct msi_vector *v = msi_vector(p, nr);
 	struct msi *m = p->msi;
-	struct msi_msg msg;
-	int vector;
+	int vector, err;
 
 	if (!v || cpu >= cpu_count())
 		return -EINVAL;
 	if (v->vector)
 		return -EBUSY;
-	if (cpu_apic_id(cpu) > MSI_MSG_DEST_MAX) {
-		log_warn(p->dev.name, "no message reaches CPU %u (APIC id "
-			 "0x%x) without interrupt remapping", cpu,
-			 cpu_apic_id(cpu));
-		return -EINVAL;
-	}
 	vector = irq_alloc(cpu, fn, arg, name);
 	if (vector < 0)
 		return vector;
-	v->vector = (unsigned)vector;
-	v->cpu = cpu;
-	msi_compose(cpu, v->vector, &msg);
-	m->ops->program(p, m, nr, &msg);
+	*v = (struct msi_vector){ .vector = (unsigned)vector, .cpu = cpu };
+	err = msi_program(p, nr);
+	if (err)
+		goto err_program;
 	m->ops->mask(p, m, nr, false);
 	return 0;
+
+err_program:
+	irq_free(cpu, v->vector);
+	*v = (struct msi_vector){ 0 };
+	return err;
 }
 
 void msi_disconnect(struct pci_dev *p, unsigned nr)
@@ -129,6 +143,7 @@ void msi_free(struct pci_dev *p)
 	for (unsigned nr = m->n; nr-- > 0;)
 		msi_disconnect(p, nr);
 	m->ops->disable(p, m);
+	m->remap->free(p, m->base, m->n);
 	p->msi = NULL;
 	heap_free(m);
 }

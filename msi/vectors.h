@@ -15,11 +15,15 @@ struct msi_vector {
 	unsigned cpu;
 };
 
+#define MSI_WHY_ALL	(2 * MSI_WHY + 32)	/* a reason for each of both */
+
 struct msi {
 	const struct msi_ops *ops;
 	struct msi_cap c;		/* what the device has */
-	char why[MSI_WHY];		/* why nothing better is used, or "" */
+	char why[MSI_WHY_ALL];		/* why nothing better is used, or "" */
 	unsigned n;			/* vectors given to the driver */
+	const struct remap_ops *remap;
+	unsigned base;			/* the first of n entries there */
 	/* MSI-X: */
 	struct io table_pages, pba_pages;	/* as mapped, whole pages */
 	struct io table, pba;

@@ -94,6 +94,7 @@ static struct {
 	bool stepping;
 
 	unsigned cpus, cpu, phys_bits;
+	uint32_t apic_off[CPU_MAX];	/* added to the CPU's number */
 	bool irqs_on, delivering;
 	uint64_t irr[CPU_MAX][4];
 	unsigned nirr;
@@ -488,8 +489,10 @@ void host_deliver(unsigned cpu, unsigned vector)
  */
 void host_msi(uint64_t addr, uint32_t data)
 {
-	unsigned cpu = addr >> 12 & 0xff;
+	unsigned cpu = 0;
 
+	while (cpu < host.cpus && cpu_apic_id(cpu) != (addr >> 12 & 0xff))
+		cpu++;
 	if (addr >> 20 != 0xfee || addr & 4 || data & 0x700 ||
 	    (data & 0xff) < 0x10 || cpu >= host.cpus) {
 		log_err("host", "message 0x%" PRIx64 " 0x%" PRIx32
@@ -612,7 +615,13 @@ unsigned cpu_count(void)
 
 uint32_t cpu_apic_id(unsigned cpu)
 {
-	return cpu;
+	return cpu + host.apic_off[cpu];
+}
+
+void host_set_apic_id(unsigned cpu, uint32_t id)
+{
+	BUG_ON(cpu >= CPU_MAX);
+	host.apic_off[cpu] = id - cpu;
 }
 
 unsigned cpu_phys_bits(void)
