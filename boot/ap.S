@@ -29,6 +29,10 @@ ap_start:
 1:	movl $X86_DS, %eax
 	movl %eax, %ds
 	movl %eax, %ss
+	/* For one that parks: an NMI, as a panic sends them to all, finds a gate
+	   and just enough of a stack; it goes nowhere, so no second one comes. */
+	lidtl AT(ap_idtr)
+	movl $AT(ap_stack_top), %esp
 
 	/* Its id, to %esi: in x2APIC mode all 32 bits of it. */
 	movl $X86_MSR_APIC_BASE, %ecx
@@ -54,21 +58,20 @@ ap_start:
 6:	addl $X86_AP_SLOT_SIZE, %edi
 	decl %ecx
 	jnz 5b
-	/* Deaf, so that an NMI does not wake what could not take it. */
 ap_park:
-	movl $X86_MSR_APIC_BASE, %ecx
-	rdmsr
-	andl $~(X86_APIC_BASE_EN | X86_APIC_BASE_EXTD), %eax
-	wrmsr
-8:	cli
+	cli
 	hlt
-	jmp 8b
+	jmp ap_park
 7:	movl $X86_AP_STARTING, %eax
 	movl $X86_AP_ARRIVED, %ecx
 	lock cmpxchgl %ecx, X86_AP_SLOT_STATE(%edi)
+	je 9f
+	cmpl $X86_AP_GIVEN_UP, %eax
 	jne ap_park
+	movl $X86_AP_PARKED, X86_AP_SLOT_STATE(%edi)
+	jmp ap_park
 
-	movl $(X86_CR4_PAE | X86_CR4_PGE), %eax
+9:	movl $(X86_CR4_PAE | X86_CR4_PGE), %eax
 	movl %eax, %cr4
 	movl AT(ap_args), %eax
 	movl %eax, %cr3
@@ -108,7 +111,17 @@ ap_gdt:
 ap_gdtr:
 	.word . - ap_gdt - 1
 	.long AT(ap_gdt)
+ap_idtr:
+	.word ap_idt_end - ap_idt - 1
+	.long AT(ap_idt)
 	.balign 8
+ap_idt:				/* vol. 3, 6.11; vector 2 is NMI */
+	.quad 0, 0
+	.word AT(ap_park), X86_CS32, 0x8e00, 0
+ap_idt_end:
+	.balign 8
+	.skip 16		/* EFLAGS, CS, EIP: written, never read */
+ap_stack_top:
 ap_args:			/* boot CR3, kernel CR3, slots, to virtual, x2APIC? */
 	.quad 0, 0, 0, 0, 0
 ap_end:

@@ -12,6 +12,7 @@
 #include "core/numa.h"
 #include "core/pci.h"
 #include "core/report.h"
+#include "core/smp.h"
 #include "core/topology.h"
 #include "core/wall.h"
 #include "msi/msi.h"
@@ -32,6 +33,7 @@ void report_run(void)
 	wall_report();
 	numa_report();
 	topology_report();
+	smp_report();
 	pci_report();
 	iommu_report();
 	irq_report();

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The monitor's view of the CPUs. */
 #include "core/monitor.h"
+#include "core/smp.h"
 #include "core/topology.h"
 
 static int cmd_cpus_run(int argc, char **argv)
 {
 	topology_report();
+	smp_report();
 	return 0;
 }
 

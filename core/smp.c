@@ -37,6 +37,7 @@ _Static_assert(offsetof(struct smp_slot, apic_id) == X86_AP_SLOT_ID &&
 	       offsetof(struct smp_slot, state) == X86_AP_SLOT_STATE &&
 	       SMP_STARTING == X86_AP_STARTING &&
 	       SMP_ARRIVED == X86_AP_ARRIVED &&
+	       SMP_GIVEN_UP == X86_AP_GIVEN_UP && SMP_PARKED == X86_AP_PARKED &&
 	       offsetof(struct smp_slot, stack) == X86_AP_SLOT_STACK &&
 	       sizeof(struct smp_slot) == X86_AP_SLOT_SIZE &&
 	       CPU_MAX == X86_AP_SLOTS, "boot/ap.S");

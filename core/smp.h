@@ -22,7 +22,10 @@ unsigned smp_start(const struct acpi_madt *madt,
 		   const struct smp_limits *limits, void (*cpu_main)(void));
 /* No CPU may still be on its way through boot's page tables. */
 bool smp_settled(void);
-/* One @json line: how many are up, and how many are not for each reason. */
+/*
+ * One @json line: how many are up, how many are not for each reason, and how
+ * many have come when nobody waited for them any more.
+ */
 void smp_report(void);
 
 #endif

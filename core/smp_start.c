@@ -171,14 +171,18 @@ void smp_plan_log(const struct smp_plan *plan)
 void smp_plan_report(const struct smp_plan *plan)
 {
 	const struct acpi_madt *m = plan->madt;
+	unsigned parked = 0;
 	struct json j;
 
+	for (unsigned i = 0; i < plan->nslots; i++)
+		parked += smp_state(&plan->slot[i]) == SMP_PARKED;
 	json_begin(&j, "cpus");
 	json_u64(&j, "up", cpu_count());
 	json_u64(&j, "listed", m->ncpus);
 	for (unsigned fate = SMP_STARTS + 1; fate < SMP_FATES; fate++)
 		json_u64(&j, smp_fate_text[fate].key,
 			 smp_plan_count(plan, fate));
+	json_u64(&j, "parked", parked);
 	json_object(&j, "madt_left_out");
 	json_u64(&j, "disabled", m->left_out.disabled);
 	json_u64(&j, "online_capable", m->left_out.online_capable);
@@ -286,11 +290,10 @@ static void smp_start_slot(struct smp_plan *plan, struct smp_slot *slot)
 static void smp_settle(struct smp_plan *plan, struct smp_slot *slot)
 {
 	smp_await(slot, slot->started + SMP_START_WAIT);
-	smp_give_up(slot);
-	if (smp_state(slot) != SMP_GIVEN_UP)
-		return;
-	lapic_send_init(slot->apic_id);
-	plan->fate[slot->entry] = SMP_SILENT;
+	if (smp_give_up(slot))
+		lapic_send_init(slot->apic_id);
+	if (smp_state(slot) >= SMP_GIVEN_UP)
+		plan->fate[slot->entry] = SMP_SILENT;
 }
 
 void smp_plan_run(struct smp_plan *plan)

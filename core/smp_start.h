@@ -11,7 +11,7 @@
  *
  *	IDLE -> STARTING -> ARRIVED -> ONLINE
  *	            |
- *	            +----> GIVEN_UP
+ *	            +----> GIVEN_UP -> PARKED
  *
  * CPUs that never come are waited for together: SMP_PATIENCE for all of them
  * (and 10 ms for each) while others are being started, then until
@@ -35,7 +35,8 @@
 #define SMP_NEAR_MAX		254
 
 enum smp_state {
-	SMP_IDLE, SMP_STARTING, SMP_ARRIVED, SMP_ONLINE, SMP_GIVEN_UP
+	SMP_IDLE, SMP_STARTING, SMP_ARRIVED, SMP_ONLINE, SMP_GIVEN_UP,
+	SMP_PARKED
 };
 
 struct percpu;

@@ -41,13 +41,14 @@
 #define X86_AP_SLOT_STATE	4
 # define X86_AP_STARTING	1
 # define X86_AP_ARRIVED		2
+# define X86_AP_GIVEN_UP	4
+# define X86_AP_PARKED		5
 #define X86_AP_SLOT_STACK	8
 #define X86_AP_SLOT_SIZE	48
 #define X86_AP_SLOTS		256
 
 #define X86_MSR_APIC_BASE	0x01b
 #define X86_APIC_BASE_EXTD	0x00000400	/* x2APIC mode, 10.12.1 */
-#define X86_APIC_BASE_EN	0x00000800
 #define X86_MSR_X2APIC_ID	0x802
 #define X86_XAPIC_ID		0x20		/* bits 31 to 24, 10.4.6 */
 

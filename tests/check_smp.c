@@ -24,7 +24,7 @@
 /* ---- CPUs ---- */
 
 static struct ap {
-	bool dead, twice;
+	bool dead, twice, given_up;
 	nsec_t takes, online_takes;	/* from STARTUP, from its arrival */
 	/* From here on: since run(). */
 	unsigned inits, startups;
@@ -43,11 +43,14 @@ static unsigned leads, crowd;		/* the most on their way at once */
 /* What boot/ap.S does. */
 static bool ap_says_arrived(struct smp_slot *slot)
 {
-	uint32_t starting = SMP_STARTING;
+	uint32_t was = SMP_STARTING;
 
-	return __atomic_compare_exchange_n(&slot->state, &starting, SMP_ARRIVED,
-					   false, __ATOMIC_SEQ_CST,
-					   __ATOMIC_SEQ_CST);
+	if (__atomic_compare_exchange_n(&slot->state, &was, SMP_ARRIVED, false,
+					__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return true;
+	if (was == SMP_GIVEN_UP)
+		slot->state = SMP_PARKED;
+	return false;
 }
 
 static void ap_arrives(struct ap *a)
@@ -116,6 +119,8 @@ int smp_prepare(struct smp_slot *slot)
 		return -ENOMEM;
 	room--;
 	aps[slot->apic_id].slot = slot;
+	if (aps[slot->apic_id].given_up)
+		smp_give_up(slot);
 	return 0;
 }
 
@@ -402,7 +407,20 @@ START_TEST(one_that_comes_after_it_was_given_up_halts)
 	ck_assert(!a->halted);
 	ap_arrives(a);			/* its INIT did not reach it */
 	ck_assert(a->halted && !a->online);
-	ck_assert_int_eq(smp_state(a->slot), SMP_GIVEN_UP);
+	ck_assert_int_eq(smp_state(a->slot), SMP_PARKED);
+}
+END_TEST
+
+/* cpu.late=: nothing stops it from coming, so that it finds out by itself. */
+START_TEST(one_that_is_given_up_beforehand_is_named_and_gets_no_second_init)
+{
+	list(0, 3);
+	aps[1].given_up = true;
+	run(0);
+	ck_assert_str_eq(ids(SMP_SILENT), "1");
+	ck_assert(aps[1].halted);
+	ck_assert_int_eq(smp_state(aps[1].slot), SMP_PARKED);
+	ck_assert_uint_eq(aps[1].inits, 1);
 }
 END_TEST
 
@@ -466,7 +484,7 @@ START_TEST(of_arriving_and_giving_up_the_first_wins)
 
 	ck_assert(smp_give_up(&slot));
 	ck_assert(!ap_says_arrived(&slot));
-	ck_assert_int_eq(smp_state(&slot), SMP_GIVEN_UP);
+	ck_assert_int_eq(smp_state(&slot), SMP_PARKED);
 	slot.state = SMP_STARTING;
 	ck_assert(ap_says_arrived(&slot));
 	ck_assert(!smp_give_up(&slot));
@@ -512,6 +530,7 @@ int main(void)
 	tcase_add_test(t, slow_ones_that_come_cost_no_patience);
 	tcase_add_test(t, none_is_started_while_others_come_online);
 	tcase_add_test(t, one_that_comes_after_it_was_given_up_halts);
+	tcase_add_test(t, one_that_is_given_up_beforehand_is_named_and_gets_no_second_init);
 	tcase_add_test(t, one_that_starts_twice_arrives_once);
 	tcase_add_test(t, one_that_arrives_and_comes_no_further_is_left_alone);
 	tcase_add_test(t, one_that_arrives_at_the_last_moment_gets_its_second);
