@@ -19,7 +19,7 @@
 #include "virt/pv.h"
 
 #define CRASH_PATIENCE	(20 * NSEC_PER_SEC)
-#define CRASH_FLOOD	(4 << 20)	/* bytes that fill any pipe */
+#define CRASH_FLOOD	(1 << 20)	/* bytes that fill any pipe */
 
 static struct spinlock crash_lock = SPINLOCK_INIT("crash");
 static bool crash_ready;
