@@ -32,6 +32,7 @@
 # define PCI_COMMAND_MASTER	BIT(2)
 # define PCI_COMMAND_INTX_OFF	BIT(10)
 #define PCI_STATUS		0x06	/* 16, 6.2.3 */
+# define PCI_STATUS_INTX	BIT(3)		/* ro, whatever INTX_OFF says */
 # define PCI_STATUS_CAPS	BIT(4)
 #define PCI_CLASS		0x08	/* 32 ro: class code and revision */
 # define PCI_CLASS_CODE		GENMASK(31, 8)
