@@ -20,11 +20,11 @@ static const struct smp_fate_text {
 	const char *key, *text;		/* "CPU with APIC id 3 " and this */
 } smp_fate_text[SMP_FATES] = {
 	[SMP_NEEDS_X2APIC] = { LOG_WARN, "needs_x2apic",
-		"left out: only x2APIC could reach it" },
+		"left out: only x2APIC reaches such an id" },
 	[SMP_NEEDS_REMAPPING] = { LOG_WARN, "needs_remapping",
-		"left out: no device's interrupt could reach it without "
+		"left out: no device's interrupt reaches such an id without "
 		"interrupt remapping in extended mode" },
-	[SMP_OVER_LIMIT] = { LOG_INFO, "over_limit", "left out: cpus=" },
+	[SMP_OVER_LIMIT] = { LOG_INFO, "over_limit", "left out by cpus=" },
 	[SMP_NO_ROOM] = { LOG_WARN, "no_room",
 		"left out: there is no room for more CPUs" },
 	[SMP_NO_MEMORY] = { LOG_ERR, "no_memory", "left out: out of memory" },
