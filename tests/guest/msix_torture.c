@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many interrupts, each with its number: every entry of the table fires once,
+ * and then 100000 events from every CPU through vectors of every CPU. Lost ones
+ * are waited for, doubled and misrouted ones counted by the handlers, and one
+ * that reached no handler at all is among the unowned of its CPU.
+ *
+ * One could be fooled by two events that a local APIC merges: so a vector's
+ * last number has arrived before its next one is fired.
+ */
+#include "core/bits.h"
+#include "core/cpu.h"
+#include "core/irq.h"
+#include "core/report.h"
+#include "sched/sched.h"
+#include "tests/guest/msix_rig.h"
+
+#define TORTURE_EVENTS	100000
+#define TORTURE_BATCH	128		/* vectors connected at a time */
+#define TORTURE_VECTORS	64
+#define TORTURE_OTHER	8		/* one event in so many changes a queue */
+
+static uint64_t torture_unowned(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		sum += irq_unowned_count(cpu);
+	return sum;
+}
+
+/* ---- every entry ---- */
+
+/* Entries from first on: how many of them fired and arrived. */
+static unsigned torture_batch(unsigned first, unsigned n)
+{
+	unsigned connected = 0, arrived = 0;
+
+	while (connected < n &&
+	       !msix_rig_connect(first + connected,
+				 (first + connected) % cpu_count()))
+		connected++;
+	for (unsigned i = 0; i < connected; i++)
+		if (!msix_rig_fire(first + i) && !msix_rig_await(first + i))
+			arrived++;
+		else
+			break;		/* the rest would wait as long */
+	for (unsigned i = 0; i < connected; i++)
+		msix_rig_disconnect(first + i);
+	return arrived;
+}
+
+KTEST(msix, every_entry_fires_once_on_the_cpu_it_was_sent_to)
+{
+	const struct msix_rig *r = &msix_rig;
+	unsigned arrived = 0, n;
+	uint64_t unowned = torture_unowned();
+
+	if (!msix_rig_start(t))
+		return;
+	for (unsigned first = 0; first < r->entries; first += n) {
+		unsigned got;
+
+		n = MIN(r->entries - first, (unsigned)TORTURE_BATCH);
+		got = torture_batch(first, n);
+		arrived += got;
+		if (!KEXPECT_MSG(t, got == n, "entry %u arrives", first + got))
+			break;
+	}
+	KEXPECT_EQ(t, arrived, r->entries);
+	KEXPECT_EQ(t, msix_rig_errors(), 0);
+	KEXPECT_EQ(t, torture_unowned(), unowned);
+	ktest_metric("fired", arrived, "entries");
+	msix_rig_stop();
+}
+
+/* ---- many ---- */
+
+static struct {
+	unsigned vectors, share;	/* connected; events for each CPU */
+	unsigned done, lost;
+	uint32_t seed;
+} torture;
+
+/* Numerical Recipes' generator: the high bits are good enough here. */
+static uint32_t torture_random(void)
+{
+	torture.seed = torture.seed * 1664525 + 1013904223;
+	return torture.seed >> 16;
+}
+
+/* Mostly the vectors that queues have already, now and then another one. */
+static unsigned torture_choose(void)
+{
+	unsigned nr = torture_random() % torture.vectors;
+
+	return torture_random() % TORTURE_OTHER ? nr % msix_rig.nq : nr;
+}
+
+/* One CPU's share. Ends with the first that is lost: more would not be news. */
+static void torture_events(void *arg)
+{
+	for (unsigned i = 0; i < torture.share && !torture.lost; i++) {
+		unsigned nr = torture_choose();
+
+		if (msix_rig_await(nr) || msix_rig_fire(nr))
+			torture.lost++;
+		else
+			torture.done++;
+	}
+}
+
+static unsigned torture_connect(struct ktest_run *t)
+{
+	unsigned most = MIN(msix_rig.entries, (unsigned)TORTURE_VECTORS), nr;
+
+	for (nr = 0; nr < most; nr++)
+		if (!KEXPECT_EQ(t, msix_rig_connect(nr, nr % cpu_count()), 0))
+			break;
+	return nr;
+}
+
+static void torture_from_every_cpu(struct ktest_run *t)
+{
+	struct thread *th;
+
+	torture.share = DIV_ROUND_UP(TORTURE_EVENTS, cpu_count());
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		if (!KEXPECT_EQ(t, thread_create(cpu, torture_events, NULL,
+						 "msix torture", &th), 0))
+			break;
+		thread_join(th);
+	}
+	for (unsigned nr = 0; nr < torture.vectors; nr++)
+		torture.lost += msix_rig_await(nr) != 0;
+}
+
+KTEST(msix, of_100000_interrupts_none_is_lost_doubled_or_misrouted)
+{
+	uint64_t unowned = torture_unowned(), seen = 0;
+	nsec_t start = time_now();
+
+	if (!msix_rig_start(t))
+		return;
+	if (msix_rig.nq < 2) {
+		ktest_skip(t, "%s has one queue: no vectors to alternate",
+			   msix_rig.p->dev.name);
+		msix_rig_stop();
+		return;
+	}
+	torture.vectors = torture_connect(t);
+	torture.done = torture.lost = 0;
+	torture.seed = 1;
+	if (KEXPECT(t, torture.vectors >= msix_rig.nq))
+		torture_from_every_cpu(t);
+	thread_sleep(MSIX_RIG_QUIET);
+	for (unsigned nr = 0; nr < torture.vectors; nr++)
+		seen += msix_rig.v[nr].seen;
+	KEXPECT_EQ(t, torture.lost, 0);
+	KEXPECT(t, torture.done >= TORTURE_EVENTS);
+	KEXPECT_EQ(t, seen, torture.done);
+	KEXPECT_EQ(t, msix_rig_errors(), 0);
+	KEXPECT_EQ(t, torture_unowned(), unowned);
+	ktest_metric("events", torture.done, "interrupts");
+	ktest_metric("an_event", (time_now() - start) / MAX(torture.done, 1u),
+		     "ns");
+	msix_rig_stop();
+}
