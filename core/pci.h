@@ -143,6 +143,11 @@ struct pci_caps {
 int pci_read_caps(const struct pci_dev *p, struct pci_caps *l);
 
 /*
+ * A function with another BAR that decodes an address of this assigned one, or
+ * NULL. With two that do, neither can be trusted.
+ */
+const struct pci_dev *pci_bar_conflict(const struct pci_bar *bar);
+/*
  * Map a memory or I/O BAR whole. 0, -EINVAL (no BAR), -ENXIO (unassigned),
  * -EBUSY (another BAR decodes the same addresses), -ENOMEM.
  */

@@ -41,6 +41,14 @@ static uint32_t pci_bar_probe(const struct pci_dev *p, unsigned i,
 	return mask;
 }
 
+/* The bits above the size stick, up to the highest that the device decodes. */
+static bool pci_bar_has_holes(uint64_t mask, uint64_t size)
+{
+	uint64_t ones = mask / size;
+
+	return ones & (ones + 1);
+}
+
 /*
  * The lowest bit that sticks is the size. What a sizing that was never undone
  * leaves behind (all bits set) is no address.
@@ -54,6 +62,11 @@ static void pci_bar_set(const struct pci_dev *p, unsigned i, uint64_t mask,
 	b->base = base == mask ? 0 : base;
 	if (b->base + b->size - 1 < b->base) {
 		log_warn(p->dev.name, "BAR %u wraps around: ignored", i);
+		*b = (struct pci_bar){ .base = 0 };
+	}
+	if (b->size && pci_bar_has_holes(mask, b->size)) {
+		log_warn(p->dev.name, "BAR %u has address bits that do not "
+			 "move: ignored", i);
 		*b = (struct pci_bar){ .base = 0 };
 	}
 }
@@ -117,8 +130,7 @@ static bool pci_bars_overlap(const struct pci_bar *a, const struct pci_bar *b)
 	       b->base <= a->base + (a->size - 1);
 }
 
-/* Two that decode the same address: neither can be trusted. */
-static const struct pci_dev *pci_bar_conflict(const struct pci_bar *bar)
+const struct pci_dev *pci_bar_conflict(const struct pci_bar *bar)
 {
 	struct pci_dev *q;
 

@@ -579,6 +579,29 @@ START_TEST(what_an_interrupted_sizing_left_is_no_address)
 }
 END_TEST
 
+/* Its size cannot be known: the device may decode far more than it seems. */
+START_TEST(a_bar_with_address_bits_that_do_not_move_is_ignored)
+{
+	struct fake_pci *f = card(8);
+
+	host_bridge();
+	fake_pci_bar(f, 0, MIB(256), false, NULL, NULL);
+	set32(f, PCI_BAR(0), 0xc0140000);	/* two ones below its size */
+	fake_pci_bar(f, 1, 4096, false, NULL, NULL);
+	set32(f, PCI_BAR(1), 0xc0001000);
+	f->writable[PCI_BAR(1) + 3] = 0xfe;	/* a zero among its address */
+	fake_pci_bar(f, 2, 4096, false, NULL, NULL);
+	set32(f, PCI_BAR(2), 0xc0002000);
+	fake_pci_add(f);
+	enumerate();
+	ck_assert_uint_eq(pci_find(8)->bar[0].size, 0);
+	ck_assert_uint_eq(pci_find(8)->bar[1].size, 0);
+	ck_assert_uint_eq(pci_find(8)->bar[2].size, 4096);
+	ck_assert(host_logged("BAR 0 has address bits that do not move"));
+	ck_assert(host_logged("BAR 1 has address bits that do not move"));
+}
+END_TEST
+
 START_TEST(a_bridge_has_two_bars)
 {
 	struct fake_pci *b = bridge(8, 1, 1);
@@ -1384,6 +1407,7 @@ int main(void)
 	tcase_add_test(c, a_64_bit_bar_at_index_5_is_refused);
 	tcase_add_test(c, a_bar_that_wraps_around_is_refused);
 	tcase_add_test(c, what_an_interrupted_sizing_left_is_no_address);
+	tcase_add_test(c, a_bar_with_address_bits_that_do_not_move_is_ignored);
 	tcase_add_test(c, a_bridge_has_two_bars);
 	tcase_add_test(c, unassigned_bars_get_a_place_of_their_kind);
 	tcase_add_test(c, bars_of_firmware_are_not_touched_nor_overlapped);
