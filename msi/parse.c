@@ -131,7 +131,7 @@ static const char *msix_bar_fault(const struct pci_dev *p, unsigned bir)
 		return "BAR is not assigned";
 	if ((bar->base + (bar->size - 1)) >> cpu_phys_bits())
 		return "BAR is where the CPU has no addresses";
-	return NULL;
+	return pci_bar_conflict(bar) ? "BAR overlaps another" : NULL;
 }
 
 static int msix_check_area(const struct pci_dev *p, struct msi_cap *c,

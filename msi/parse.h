@@ -7,7 +7,7 @@
  * Everything is checked before anybody acts on it: that the capability is
  * there once, ends within the header and before the next one, and that table
  * and pending bits lie within memory BARs that are assigned, that the CPU can
- * address, and not on each other.
+ * address and no other BAR answers for, and not on each other.
  */
 #ifndef MSI_PARSE_H
 #define MSI_PARSE_H

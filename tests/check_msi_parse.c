@@ -544,6 +544,22 @@ START_TEST(a_bar_that_cannot_be_used_is_named)
 }
 END_TEST
 
+START_TEST(a_table_that_two_bars_would_answer_for_is_refused)
+{
+	phys_t kept;
+
+	put_msix(CAP, 0, 4, 0x0, 0x800);
+	probe();
+	kept = p->bar[2].base;
+	p->bar[2].base = p->bar[0].base + 0xf000;
+	ck_assert_int_eq(parse(MSIX_CAP_ID), -EINVAL);
+	ck_assert_str_eq(cap.why, "table of 4 entries: BAR overlaps another "
+			 "(BAR 0, 0x0)");
+	p->bar[2].base = kept;
+	ck_assert_int_eq(parse(MSIX_CAP_ID), 0);
+}
+END_TEST
+
 START_TEST(no_window_is_mapped_where_the_cpu_has_no_addresses)
 {
 	struct io io;
@@ -644,6 +660,7 @@ static void add_lies(void)
 			    ARRAY_SIZE(lies));
 	tcase_add_loop_test(t, a_bar_that_cannot_be_used_is_named, 0,
 			    ARRAY_SIZE(bars));
+	tcase_add_test(t, a_table_that_two_bars_would_answer_for_is_refused);
 	tcase_add_test(t, no_window_is_mapped_where_the_cpu_has_no_addresses);
 	tcase_add_loop_test(t, a_device_that_goes_at_any_read_is_gone_and_no_liar,
 			    0, 2);
