@@ -30,6 +30,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #:            reset, reboot and shutdown (C=life: these only)
 #: decode     LOG=file: a panic's log with the source line of each frame
 #: crashes    one boot for each way to crash; C=NAME,NAME: those only
+#: fuzz       feed the parsers F arbitrary bytes for SECONDS each (clang)
 #: bench      time the benchmarks B, and count their instructions
 #: oracle     what the hypervisor offers and keeps; BUILD/oracle.json
 #: lifecycle  stops, resets, the power button; N=20 rounds, STOP=10 seconds each
@@ -53,13 +54,15 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: TIMEOUT=   seconds until QEMU is ended (300; run at a terminal: never)
 #: S=         in-guest suites for guest, with commas between (all)
 #: B=         a group of benchmarks for bench (cpu)
+#: F=         fuzz targets: msi is tests/fuzz/fuzz_msi.c (all)
+#: SECONDS=   for each of them (msi 60, others 10)
 #: T=         host tests for check: nvme is tests/check_nvme.c (all)
 #: BUILD=     where everything goes (build)
 #: PREFIX=    where install puts it (/usr/local)
 #: V=1        show the commands
 
 .PHONY: all run check guest matrix decode crashes lifecycle bench shot install deps clean help
-.PHONY: check-parts headers oracle
+.PHONY: check-parts headers oracle fuzz fuzzers corpus
 
 all: kernel image $(ci-parts)
 
@@ -100,6 +103,11 @@ oracle:
 	$(Q)ci/deps build run oracle
 	$(ci-make) kernel >&2
 	$(Q)ci/oracle
+
+fuzz:
+	$(Q)ci/deps build fuzz
+	$(ci-make) fuzzers
+	$(Q)F='$(F)' FUZZ_TIME='$(SECONDS)' ci/fuzz
 
 lifecycle:
 	$(Q)ci/deps build run
@@ -142,6 +150,35 @@ $(BUILD)/ktap: ci/ktap.c
 $(BUILD)/subreaper: ci/subreaper.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(HCFLAGS)) -o $@ $<
+
+# ---- fuzzing: the same files once more, by clang for its libFuzzer --------------
+
+FUZZCC	:= clang
+FUZZFLAGS := $(filter-out -fsanitize% $(WARN),$(HCFLAGS)) \
+	   -fsanitize=address,undefined -Wno-unknown-attributes
+FUZZES	:= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(BUILD)/f/%.o: %.c GNUmakefile ci/targets.mk
+	@mkdir -p $(@D)
+	$(Q)$(FUZZCC) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/f/liball.a: $(HLIBSRC:%.c=$(BUILD)/f/%.o) $(HSIDESRC:%.c=$(BUILD)/f/%.o)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# What a target watches by a function of its own, which calls the real one.
+$(BUILD)/fuzz_msi: FUZZWRAP := -Wl,--wrap=io_map_mem
+$(BUILD)/fuzz_%: $(BUILD)/f/tests/fuzz/fuzz_%.o $(BUILD)/f/liball.a
+	$(Q)$(FUZZCC) $(FUZZFLAGS) -fsanitize=fuzzer $(FUZZWRAP) -o $@ $^ -lpthread
+
+fuzzers: $(FUZZES:%=$(BUILD)/fuzz_%)
+
+# The seeds of fuzz_msi, anew, from the QEMU that is installed.
+corpus: $(BUILD)/corpus
+	$(Q)$< tests/fuzz/corpus/msi
+
+$(BUILD)/corpus: $(BUILD)/h/tests/fuzz/corpus.o $(BUILD)/h/libhost.a $(BUILD)/h/liblodger.a
+	$(Q)$(CC) $(HCFLAGS) -o $@ $< -Wl,--start-group $(BUILD)/h/libhost.a $(BUILD)/h/liblodger.a -Wl,--end-group $(HLIBS)
 
 # ---- each header compiles alone ---------------------------------------------
 

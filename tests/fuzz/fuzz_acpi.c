@@ -2,13 +2,7 @@
 /*
  * All table parsers on arbitrary bytes. The first byte chooses the parser, its
  * highest bit whether length, checksum and signature are repaired first:
- * without that nothing would ever get past them.
- *
- *	clang -std=gnu11 -O1 -g -I. -fsanitize=fuzzer,address,undefined \
- *		-fno-sanitize-recover=all tests/fuzz/fuzz_acpi.c \
- *		core/acpi_[a-z]*.c
- *
- * but without core/acpi_power.c. -max_len=4096 lets lists overflow their room.
+ * without that nothing would ever get past them. "make fuzz F=acpi".
  */
 #include "core/acpi.h"
 

@@ -70,6 +70,7 @@ bool host_alloc_failed(void);
 /* ---- log ---- */
 const char *host_log(void);		/* all lines since host_start() */
 bool host_logged(const char *text);	/* strstr() in it */
+void host_log_clear(void);
 const char *host_console(void);		/* what console_…() and reports wrote */
 void host_console_clear(void);
 /*

@@ -216,11 +216,21 @@ const char *host_console(void)
 	return host.console.buf ? host.console.buf : "";
 }
 
+static void host_text_clear(struct host_text *t)
+{
+	t->len = 0;
+	if (t->buf)
+		t->buf[0] = '\0';
+}
+
 void host_console_clear(void)
 {
-	host.console.len = 0;
-	if (host.console.buf)
-		host.console.buf[0] = '\0';
+	host_text_clear(&host.console);
+}
+
+void host_log_clear(void)
+{
+	host_text_clear(&host.log);
 }
 
 /* SIGABRT: a test that expects it says so (tcase_add_test_raise_signal). */
