@@ -8,6 +8,7 @@
 #include "core/irq.h"
 #include "core/lapic.h"
 #include "core/log.h"
+#include "core/mce.h"
 #include "core/nmi.h"
 #include "core/page.h"
 #include "core/panic.h"
@@ -17,7 +18,8 @@
 #include "core/x86.h"
 #include "core/x86reg.h"
 
-#define TRAP_TEXT	192
+#define TRAP_TEXT	256
+#define CPUID_MCE	BIT(7)		/* leaf 1 EDX */
 #define CPUID_SMEP	BIT(7)		/* leaf 7 EBX */
 #define CPUID_SMAP	BIT(20)
 #define CPUID_UMIP	BIT(2)		/* leaf 7 ECX */
@@ -174,6 +176,15 @@ static void trap_protect(void)
 			 "offers", cpu_id(), wanted & ~cr4);
 }
 
+static const struct mce_port trap_mce = { x86_rdmsr_safe, x86_wrmsr_safe };
+
+/* Without CR4.MCE a machine check would shut the machine down, unsaid. */
+static void trap_hear_machine_checks(void)
+{
+	if ((x86_cpuid(1, 0).edx & CPUID_MCE) && mce_init(&trap_mce))
+		x86_load_cr4_safe(x86_cr4() | X86_CR4_MCE);
+}
+
 /* Vol. 3, 7.2.3: a TSS descriptor takes two slots. */
 static void trap_fill_gdt(struct trap_tables *t)
 {
@@ -200,6 +211,7 @@ void trap_init_cpu(struct percpu *p)
 	trap_idt[TRAP_NMI].ist = 1 + TRAP_IST_NMI;
 	trap_idt[TRAP_MC].ist = 1 + TRAP_IST_MC;
 	trap_protect();
+	trap_hear_machine_checks();
 }
 
 /* ---- what happened, in words ---- */
@@ -259,6 +271,8 @@ static void trap_describe(const struct trap_frame *f, char *text, size_t size)
 	} else if (f->vector == TRAP_PF && cr2 < PAGE_SIZE) {
 		fmt_snprintf(text, size, "NULL pointer: %s address 0x%lx",
 			     trap_access(f), cr2);
+	} else if (f->vector == TRAP_MC) {
+		mce_describe(&trap_mce, text, size);
 	} else if (f->vector == TRAP_PF) {
 		fmt_snprintf(text, size, "page fault: %s %016lx in %s: %s",
 			     trap_access(f), cr2, vm_region(cr2),

@@ -14,6 +14,7 @@
 	 X86_CR0_PG)
 
 #define X86_CR4_PAE		0x00000020
+#define X86_CR4_MCE		0x00000040	/* machine checks raise #MC */
 #define X86_CR4_PGE		0x00000080
 #define X86_CR4_UMIP		0x00000800	/* no SGDT, SIDT … in ring 3 */
 #define X86_CR4_SMEP		0x00100000	/* no user code in ring 0 */
