@@ -146,7 +146,7 @@ void nvme_stop(struct nvme_ctrl *c);
 struct driver;
 extern const struct driver nvme_driver;
 
-/* For msi_connect(): one queue; or all of them, when they share a vector. */
+/* Interrupt handlers: one queue; or all of them, when they share a vector. */
 void nvme_queue_irq(void *queue);
 void nvme_all_irq(void *ctrl);
 

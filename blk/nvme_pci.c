@@ -9,90 +9,51 @@
 
 #include "core/fmt.h"
 #include "core/heap.h"
-#include "core/irq.h"
 #include "core/log.h"
 #include "core/pci.h"
-#include "msi/msi.h"
+#include "msi/irqs.h"
 
 #define NVME_PCI_CLASS	0x010802	/* NVM Express 1.4, 2.1.5 */
 #define NVME_PCI_BAR	0
 
-struct nvme_pci {
-	struct nvme_ctrl ctrl;
-	bool intx;			/* instead of messages */
-	bool connected;			/* INTx is */
-	unsigned gsi;
-};
-
 static unsigned nvme_pci_found;
 
 /* How many vectors there are: the queues are made to fit. */
-static void nvme_pci_alloc(struct pci_dev *p, struct nvme_pci *np)
+static int nvme_pci_alloc(struct pci_dev *p, struct nvme_ctrl *c)
 {
-	int n = msi_alloc(p, 1, 1 + cpu_count());
+	static const struct irq_hints hints = { .pre = 1, .managed = true };
+	int n = irq_alloc_vectors(p, 1, 1 + cpu_count(), &hints);
 
-	np->intx = n < 0;
-	np->ctrl.nvec = np->intx ? 1 : n;
-	if (np->intx)
-		log_info(np->ctrl.name, "INTx, because of no MSI: %s",
-			 errno_name(n));
-}
-
-static int nvme_pci_connect_intx(struct pci_dev *p, struct nvme_pci *np)
-{
-	unsigned flags;
-	int err = pci_intx_gsi(p, &np->gsi, &flags);
-
-	if (!err)
-		err = irq_gsi_request(np->gsi, flags, 0, nvme_all_irq,
-				      &np->ctrl, np->ctrl.name);
-	if (err)
-		return err;
-	np->connected = true;
-	pci_enable_intx(p, true);
+	if (n < 0)
+		return n;
+	c->nvec = (unsigned)n;
 	return 0;
 }
 
-static int nvme_pci_connect(struct pci_dev *p, struct nvme_pci *np)
+static int nvme_pci_connect(struct pci_dev *p, struct nvme_ctrl *c)
 {
-	struct nvme_ctrl *c = &np->ctrl;
-
-	if (np->intx)
-		return nvme_pci_connect_intx(p, np);
 	if (c->nvec == 1)
-		return msi_connect(p, 0, 0, nvme_all_irq, c, c->name);
+		return irq_vectors_connect(p, 0, nvme_all_irq, c, c->name);
 	for (unsigned i = 0; i < c->nio; i++) {
 		struct nvme_queue *q = &c->io[i];
 		char name[16];
 		int err;
 
 		fmt_snprintf(name, sizeof(name), "%sq%u", c->name, q->id);
-		err = msi_connect(p, q->vector, q->cpu, nvme_queue_irq, q, name);
+		err = irq_vectors_connect(p, q->vector, nvme_queue_irq, q, name);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-/* No handler runs from here on, so that the queues may go. */
-static void nvme_pci_disconnect(struct pci_dev *p, struct nvme_pci *np)
-{
-	if (np->connected) {
-		pci_enable_intx(p, false);
-		irq_gsi_free(np->gsi, nvme_all_irq, &np->ctrl);
-	}
-	msi_free(p);
-}
-
 static int nvme_pci_probe(struct pci_dev *p)
 {
-	struct nvme_pci *np = heap_zalloc(sizeof(*np));
-	struct nvme_ctrl *c;
+	struct nvme_ctrl *c = heap_zalloc(sizeof(*c));
 	int err;
 
-	if (!np)
+	if (!c)
 		return -ENOMEM;
-	c = &np->ctrl;
 	fmt_snprintf(c->name, sizeof(c->name), "nvme%u", nvme_pci_found);
 	c->dev = &p->dev;
 	err = pci_map_bar(p, NVME_PCI_BAR, &c->regs);
@@ -102,41 +63,45 @@ static int nvme_pci_probe(struct pci_dev *p)
 	err = pci_enable_master(p);
 	if (err)
 		goto err_master;
-	nvme_pci_alloc(p, np);
+	err = nvme_pci_alloc(p, c);
+	if (err)
+		goto err_alloc;
 	err = nvme_start(c);
 	if (err)
 		goto err_start;
-	err = nvme_pci_connect(p, np);
+	err = nvme_pci_connect(p, c);
 	if (err)
 		goto err_connect;
-	p->drvdata = np;
+	p->drvdata = c;
 	nvme_pci_found++;
 	return 0;
 
 err_connect:
-	nvme_pci_disconnect(p, np);
+	irq_vectors_free(p);
 	nvme_stop(c);
 err_start:
-	msi_free(p);
+	irq_vectors_free(p);
+err_alloc:
 	pci_disable_master(p);
 err_master:
 	io_unmap(&c->regs);
 err_bar:
 	log_err(c->name, "%s: %s", p->dev.name, errno_name(err));
-	heap_free(np);
+	heap_free(c);
 	return err;
 }
 
+/* The interrupts first: no handler runs then, so that the queues may go. */
 static void nvme_pci_stop(struct pci_dev *p)
 {
-	struct nvme_pci *np = p->drvdata;
+	struct nvme_ctrl *c = p->drvdata;
 
-	nvme_pci_disconnect(p, np);
-	nvme_stop(&np->ctrl);
+	irq_vectors_free(p);
+	nvme_stop(c);
 	pci_disable_master(p);
-	io_unmap(&np->ctrl.regs);
+	io_unmap(&c->regs);
 	p->drvdata = NULL;
-	heap_free(np);
+	heap_free(c);
 }
 
 static const struct pci_id nvme_pci_ids[] = {

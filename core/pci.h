@@ -49,7 +49,7 @@ struct pci_dev {
 	const struct driver *driver;	/* who took it */
 	int probe_err;			/* 0, or why its driver refused */
 	void *drvdata;
-	void *msi;			/* msi/'s own */
+	void *msi, *irqs;		/* msi/'s own */
 };
 
 struct acpi_mcfg;

@@ -71,7 +71,7 @@ struct vgpu {
 	const char *name;		/* the PCI function's */
 	struct virtio_dev vd;
 	unsigned nscanouts;
-	bool polled;			/* no MSI */
+	bool polled;			/* no interrupt */
 	struct spinlock lock;
 	/* lock: */
 	struct virtq ctrlq;

@@ -8,7 +8,7 @@
 #include "core/pci.h"
 #include "core/string.h"
 #include "gfx/vgpu.h"
-#include "msi/msi.h"
+#include "msi/irqs.h"
 #include "virt/virtioreg.h"
 
 #define VGPU_VECTOR	0		/* the control queue's */
@@ -21,41 +21,45 @@ static void vgpu_interrupt(void *arg)
 	vgpu_service(g);
 }
 
-/* One MSI-X vector: 0, or why there is none. Queues do not use plain MSI. */
-static int vgpu_pci_vector(struct pci_dev *p)
+/* The pin may be shared; reading the byte also lets go of it (1.1, 4.1.4.5). */
+static void vgpu_pin_interrupt(void *arg)
 {
-	int n = msi_alloc(p, 1, 1);
+	struct vgpu *g = arg;
 
-	if (n < 0)
-		return n;
-	if (strcmp(msi_kind(p), "msi-x") == 0)
-		return 0;
-	msi_free(p);
-	return -ENOTSUP;
+	if (virtio_isr(&g->vd) & VIRTIO_ISR_QUEUE)
+		vgpu_interrupt(g);
 }
 
-/* With a vector the queue interrupts; without, it is polled when waited on. */
+/* Queues do not use plain MSI: MSI-X, or the pin. Returns which handler. */
+static irq_fn *vgpu_pci_alloc(struct pci_dev *p)
+{
+	static const struct irq_hints hints = { .use = IRQ_MSIX | IRQ_INTX };
+
+	if (irq_alloc_vectors(p, 1, 1, &hints) < 0)
+		return NULL;
+	return strcmp(irq_vectors_kind(p), "intx") ? vgpu_interrupt :
+						     vgpu_pin_interrupt;
+}
+
+/* Interrupts where there are any; without, it is polled when waited on. */
 static int vgpu_pci_connect(struct vgpu *g, struct pci_dev *p)
 {
-	int err = vgpu_pci_vector(p);
+	irq_fn *fn = vgpu_pci_alloc(p);
+	int err;
 
-	g->polled = err != 0;
-	if (g->polled)
-		log_warn(g->name, "no MSI-X (%s): polling", errno_name(err));
-	err = vgpu_start(g, g->polled ? VIRTIO_NO_VECTOR : VGPU_VECTOR);
+	err = vgpu_start(g, fn == vgpu_interrupt ? VGPU_VECTOR :
+						   VIRTIO_NO_VECTOR);
 	if (err)
 		goto err_start;
-	if (g->polled)
-		return 0;
-	err = msi_connect(p, VGPU_VECTOR, 0, vgpu_interrupt, g, "vgpu");
-	if (err) {
-		log_warn(g->name, "no vector (%s): polling", errno_name(err));
-		g->polled = true;
-	}
+	err = fn ? irq_vectors_connect(p, VGPU_VECTOR, fn, g, "vgpu") : -ENODEV;
+	g->polled = err != 0;
+	if (err)
+		log_warn(g->name, "no interrupt (%s): polling",
+			 errno_name(err));
 	return 0;
 
 err_start:
-	msi_free(p);
+	irq_vectors_free(p);
 	return err;
 }
 
@@ -63,7 +67,7 @@ err_start:
 static void vgpu_pci_disconnect(struct vgpu *g, struct pci_dev *p)
 {
 	vgpu_abort(g, -ECANCELED);
-	msi_free(p);
+	irq_vectors_free(p);
 	pci_disable_master(p);
 	vgpu_free(g);
 }

@@ -45,20 +45,7 @@ static void msi_quiet(const struct pci_dev *p, const struct pci_caps *l)
 	}
 }
 
-/* 0, or why not; a lie is said once, here. */
-static int msi_try(const struct pci_dev *p, const struct pci_caps *l,
-		   struct msi *m, const struct msi_ops *ops)
-{
-	int err = ops->parse(p, l, &m->c);
-
-	if (!err)
-		m->ops = ops;
-	else if (err != -ENOENT)
-		log_warn(p->dev.name, "%s refused: %s", ops->title, m->c.why);
-	return err;
-}
-
-/* Which one is left out by whom: "msi=msi" is the person's own wish. */
+/* "msi=…" is the person's own wish. */
 static bool msi_asked(const char *word)
 {
 	char given[8];
@@ -67,39 +54,86 @@ static bool msi_asked(const char *word)
 	       strcmp(given, word) == 0;
 }
 
-/* Remember in m->why that ops was passed over, and for which reason. */
-static void msi_passed_over(struct msi *m, const struct msi_ops *ops, int err)
+/* Who forbids this way, or NULL. */
+static const char *msi_forbidden(unsigned way, unsigned use,
+				 const struct quirk *q)
 {
-	fmt_snprintf(m->why, sizeof(m->why), "no %s: %s", ops->title,
-		     err == -ENOENT ? "the device has none" : m->c.why);
+	if (!(use & way))
+		return "its driver cannot use it";
+	if (msi_asked("off"))
+		return "msi=off";
+	if (msi_asked("msi") && way == IRQ_MSIX)
+		return "msi=msi";
+	return q->never & way ? q->why : NULL;
 }
 
-int msi_choose(struct pci_dev *p, struct msi *m)
+/* Remember in m->why that ops was passed over, and for which reason. */
+static void msi_passed_over(struct msi *m, const struct msi_ops *ops,
+			    const char *reason)
 {
-	struct pci_caps l;
-	int err = pci_read_caps(p, &l), second;
+	size_t len = strlen(m->why);
 
+	fmt_snprintf(m->why + len, sizeof(m->why) - len, "%sno %s: %s",
+		     len ? "; " : "", ops->title, reason);
+}
+
+/* 0; -ENOENT (it has none, or may not), or why not. A lie is said once. */
+static int msi_try(const struct pci_dev *p, const struct pci_caps *l,
+		   struct msi *m, const struct msi_ops *ops,
+		   const char *forbidden)
+{
+	int err = forbidden ? -ENOENT : ops->parse(p, l, &m->c);
+
+	if (!err) {
+		m->ops = ops;
+		return 0;
+	}
+	if (err != -ENOENT)
+		log_warn(p->dev.name, "%s refused: %s", ops->title, m->c.why);
+	msi_passed_over(m, ops, forbidden ? forbidden : err == -ENOENT ?
+			"the device has none" : m->c.why);
+	return err;
+}
+
+/* No list to be trusted: what is in it may not be there at all. */
+static int msi_no_list(const struct pci_dev *p, struct msi *m,
+		       const struct pci_caps *l)
+{
+	char fault[MSI_WHY];
+
+	fmt_snprintf(fault, sizeof(fault), "%s at 0x%02x", l->fault,
+		     l->fault_at);
+	log_warn(p->dev.name, "MSI-X and MSI refused: %s", fault);
+	msi_passed_over(m, &msix_ops, fault);
+	msi_passed_over(m, &msi_plain_ops, fault);
+	return -EINVAL;
+}
+
+int msi_choose(struct pci_dev *p, struct msi *m, unsigned use)
+{
+	static const struct msi_ops *const order[] = {
+		&msix_ops, &msi_plain_ops,
+	};
+	int err, worst = -ENODEV;
+	struct pci_caps l;
+	struct quirk q;
+
+	m->why[0] = '\0';
+	err = pci_read_caps(p, &l);
 	if (err == -ENODEV)
 		return err;
 	msi_quiet(p, &l);
-	if (msi_asked("off"))
-		return -ENODEV;
-	if (err) {
-		log_warn(p->dev.name, "MSI-X and MSI refused: %s at 0x%02x",
-			 l.fault, l.fault_at);
-		return err;
-	}
-	if (msi_asked("msi")) {
-		fmt_snprintf(m->why, sizeof(m->why), "no MSI-X: msi=msi");
-		err = -ENOENT;
-	} else {
-		err = msi_try(p, &l, m, &msix_ops);
+	quirk_of(p, &q);
+	m->limit = q.max;
+	if (err && msi_forbidden(IRQ_MSIX, use, &q) == NULL)
+		return msi_no_list(p, m, &l);
+	for (unsigned i = 0; i < ARRAY_SIZE(order); i++) {
+		err = msi_try(p, &l, m, order[i],
+			      msi_forbidden(order[i]->way, use, &q));
 		if (!err || err == -ENODEV)
 			return err;
-		msi_passed_over(m, &msix_ops, err);
+		if (err != -ENOENT)
+			worst = err;
 	}
-	second = msi_try(p, &l, m, &msi_plain_ops);
-	if (second == -ENOENT)
-		second = err;
-	return second == -ENOENT ? -ENODEV : second;
+	return worst;
 }

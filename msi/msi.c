@@ -87,6 +87,7 @@ static bool msi_plain_pending(struct pci_dev *p, struct msi *m, unsigned nr)
 const struct msi_ops msi_plain_ops = {
 	.name = "msi",
 	.title = "MSI",
+	.way = IRQ_MSI,
 	.parse = msi_plain_parse,
 	.enable = msi_plain_enable,
 	.disable = msi_plain_disable,

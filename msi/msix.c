@@ -112,6 +112,7 @@ static bool msix_pending(struct pci_dev *p, struct msi *m, unsigned nr)
 const struct msi_ops msix_ops = {
 	.name = "msi-x",
 	.title = "MSI-X",
+	.way = IRQ_MSIX,
 	.parse = msix_parse,
 	.enable = msix_enable,
 	.disable = msix_disable,

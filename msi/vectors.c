@@ -33,23 +33,44 @@
 #include "core/errno.h"
 #include "core/heap.h"
 #include "core/log.h"
+#include "core/string.h"
 #include "msi/msireg.h"
 
-int msi_alloc(struct pci_dev *p, unsigned min, unsigned max)
+/* Find out in probe what serves, and how many vectors it has for us. */
+static int msi_probe(struct pci_dev *p, unsigned min, unsigned max,
+		     unsigned use, struct msi *probe)
 {
-	struct msi probe = { 0 }, *m;
 	int err;
 
 	if (p->msi)
 		return -EBUSY;
 	if (min == 0 || max < min)
 		return -EINVAL;
-	err = msi_choose(p, &probe);
+	err = msi_choose(p, probe, use);
 	if (err)
 		return err;
-	if (probe.c.vectors < min)
-		return -ENOSPC;
-	probe.n = MIN(max, probe.c.vectors);
+	probe->n = MIN(max, probe->c.vectors);
+	if (probe->limit)
+		probe->n = MIN(probe->n, probe->limit);
+	return probe->n < min ? -ENOSPC : 0;
+}
+
+int msi_alloc(struct pci_dev *p, unsigned min, unsigned max)
+{
+	char why[MSI_WHY_ALL];
+
+	return msi_alloc_by(p, min, max, IRQ_MSIX | IRQ_MSI, why);
+}
+
+int msi_alloc_by(struct pci_dev *p, unsigned min, unsigned max, unsigned use,
+		 char *why)
+{
+	struct msi probe = { 0 }, *m;
+	int err = msi_probe(p, min, max, use, &probe);
+
+	memcpy(why, probe.why, sizeof(probe.why));
+	if (err)
+		return err;
 	m = heap_zalloc(sizeof(*m) + probe.n * sizeof(m->v[0]));
 	if (!m)
 		return -ENOMEM;

@@ -9,6 +9,7 @@
 #include "core/io.h"
 #include "msi/msi.h"
 #include "msi/parse.h"
+#include "msi/quirk.h"
 
 struct msi_vector {
 	unsigned vector;		/* on cpu; 0: not connected */
@@ -21,6 +22,7 @@ struct msi {
 	const struct msi_ops *ops;
 	struct msi_cap c;		/* what the device has */
 	char why[MSI_WHY_ALL];		/* why nothing better is used, or "" */
+	unsigned limit;			/* a quirk's; 0: none */
 	unsigned n;			/* vectors given to the driver */
 	const struct remap_ops *remap;
 	unsigned base;			/* the first of n entries there */
@@ -32,6 +34,7 @@ struct msi {
 
 struct msi_ops {
 	const char *name, *title;	/* for programs, for a person */
+	unsigned way;			/* IRQ_MSIX or IRQ_MSI */
 	int (*parse)(const struct pci_dev *p, const struct pci_caps *l,
 		     struct msi_cap *c);	/* msi/parse.h */
 	/* Enable with every vector masked. 0, -ENOMEM, -ENODEV. */
@@ -51,9 +54,17 @@ extern const struct msi_ops msix_ops, msi_plain_ops;
 
 /*
  * Turn off what firmware left enabled, and find the mechanism that p's vectors
- * are to use: fills in m's ops, c and why. 0, -ENODEV (none there, none
- * allowed, or the device is gone), -EINVAL (it lies; a line said how).
+ * are to use, of those in use (IRQ_MSIX, IRQ_MSI): fills in m's ops, c and, also
+ * on error, why. 0, -ENODEV (none there, none allowed, or the device is gone),
+ * -EINVAL (it lies; a line said how).
  */
-int msi_choose(struct pci_dev *p, struct msi *m);
+int msi_choose(struct pci_dev *p, struct msi *m, unsigned use);
+
+/*
+ * As msi_alloc(), only by what is in use. Why it is not MSI-X, or neither, is
+ * in why afterwards (MSI_WHY_ALL bytes).
+ */
+int msi_alloc_by(struct pci_dev *p, unsigned min, unsigned max, unsigned use,
+		 char *why);
 
 #endif

@@ -359,6 +359,32 @@ START_TEST(plain_msi_is_not_for_queues)
 }
 END_TEST
 
+START_TEST(without_msix_the_pin_serves)
+{
+	unsigned gsi, flags;
+
+	f.v.pci.config[PCI_INT_PIN] = 1;
+	f.v.pci.config[PCI_INT_LINE] = 11;
+	fake_vgpu_add(&f);
+	p = host_pci_probe(&f.v.pci);
+	ck_assert_int_eq(pci_intx_gsi(p, &gsi, &flags), 0);
+	f.v.gsi = gsi;
+	ck_assert_int_eq(vgpu_driver.probe(p), 0);
+	fb = fb_get(0);
+	ck_assert(!gpu()->polled);
+	draw_noise(&fb->surface);
+	ck_assert_int_eq(flush_all(), 0);
+	ck_assert_uint_eq(f.screen[0].pixels[3], fb->surface.row[0][3]);
+	ck_assert_uint_ge(gpu()->interrupts, 1);
+	ck_assert_uint_eq(gpu()->lost_interrupts, 0);
+	/* Somebody else's interrupt on the same line is not counted. */
+	uint64_t before = gpu()->interrupts;
+	host_raise_gsi(gsi);
+	ck_assert_uint_eq(gpu()->interrupts, before);
+	stop();
+}
+END_TEST
+
 START_TEST(polling_ends_at_its_deadline)
 {
 	start();
@@ -813,6 +839,7 @@ static void add_tests(void)
 	t = suite_group("polled", setup_without_msix, teardown, 60);
 	tcase_add_test(t, without_msix_the_queue_is_polled);
 	tcase_add_test(t, plain_msi_is_not_for_queues);
+	tcase_add_test(t, without_msix_the_pin_serves);
 	tcase_add_test(t, polling_ends_at_its_deadline);
 
 	t = suite_group("teardown", setup, teardown, 0);

@@ -48,8 +48,6 @@ struct viommu {
 	uint32_t domain_last;
 	unsigned probe_size;		/* 0: no probing */
 	void *probe;			/* request, properties, tail */
-	bool intx;
-	unsigned gsi;
 	/* attaching thread: */
 	uint32_t next_domain;		/* ids are not used twice */
 

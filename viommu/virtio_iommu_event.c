@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fault reports. The device writes each into a buffer that we posted, and
- * interrupts (by INTx: QEMU's has no MSI-X). It drops reports while no buffer
+ * interrupts (by INTx where it has no MSI-X, as QEMU's). It drops reports while no buffer
  * is posted, and says nothing about it; so when a look finds all of them
  * filled, some may have been lost, and that is what is counted.
  */
 #include "viommu/virtio_iommu.h"
 
-#include "core/cpu.h"
 #include "core/errno.h"
-#include "core/irq.h"
 #include "core/log.h"
 #include "core/page.h"
+#include "core/string.h"
+#include "msi/irqs.h"
 #include "viommu/fault.h"
 #include "virt/virtioreg.h"
 
@@ -90,8 +90,13 @@ void viommu_event_collect(struct viommu *v)
 		fault_lost(v->name, 1);
 }
 
-/* The line may be shared: reading the byte tells whether it was us. */
 static void viommu_event_irq(void *arg)
+{
+	viommu_event_collect(arg);
+}
+
+/* The line may be shared: reading the byte tells whether it was us. */
+static void viommu_event_pin_irq(void *arg)
 {
 	struct viommu *v = arg;
 
@@ -99,42 +104,43 @@ static void viommu_event_irq(void *arg)
 		viommu_event_collect(v);
 }
 
+static bool viommu_pin(const struct viommu *v)
+{
+	return !strcmp(irq_vectors_kind(v->pci), "intx");
+}
+
 int viommu_event_start(struct viommu *v)
 {
+	static const struct irq_hints hints = { .use = IRQ_MSIX | IRQ_INTX };
+	unsigned vector = VIRTIO_NO_VECTOR;
+
 	v->event = page_alloc(0);
 	if (!v->event)
 		return -ENOMEM;
+	if (irq_alloc_vectors(v->pci, 1, 1, &hints) == 1 && !viommu_pin(v))
+		vector = 0;
 	return virtio_queue_setup(&v->vd, &v->events, VIOMMU_Q_EVENT,
-				  VIOMMU_EVENTS, VIRTIO_NO_VECTOR, true);
+				  VIOMMU_EVENTS, vector, true);
 }
 
 void viommu_event_open(struct viommu *v)
 {
-	unsigned flags;
 	int err;
 
 	for (unsigned i = 0; i < VIOMMU_EVENTS; i++)
 		viommu_event_post(v, &v->event[i]);
 	virtq_kick(&v->events);
-	err = pci_intx_gsi(v->pci, &v->gsi, &flags);
-	if (!err)
-		err = irq_gsi_request(v->gsi, flags, cpu_id(),
-				      viommu_event_irq, v, v->name);
-	v->intx = !err;
+	err = irq_vectors_connect(v->pci, 0, viommu_pin(v) ?
+				  viommu_event_pin_irq : viommu_event_irq, v,
+				  v->name);
 	if (err)
 		log_warn(v->name, "no interrupt (%s): faults are seen only by looking",
 			 errno_name(err));
-	else
-		pci_enable_intx(v->pci, true);
 }
 
 void viommu_event_stop(struct viommu *v)
 {
-	if (v->intx) {
-		pci_enable_intx(v->pci, false);
-		irq_gsi_free(v->gsi, viommu_event_irq, v);
-		v->intx = false;
-	}
+	irq_vectors_free(v->pci);
 	virtio_queue_free(&v->vd, &v->events);
 	if (v->event)
 		page_free(v->event, 0);

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One interface over messages and pins. A device's struct irqs lives from
+ * irq_alloc_vectors() to irq_vectors_free() and remembers where each vector is
+ * to go; the vectors themselves are msi/msi.h's, or the one pin is
+ * core/irq.h's.
+ */
+#include "msi/irqs.h"
+
+#include "core/errno.h"
+#include "core/fmt.h"
+#include "core/heap.h"
+#include "core/log.h"
+#include "core/string.h"
+#include "msi/vectors.h"
+
+#define IRQS_WHY	(MSI_WHY_ALL + 64)
+
+struct irqs {
+	char why[IRQS_WHY];
+	bool intx;
+	/* the pin: */
+	unsigned gsi, flags;
+	bool connected;
+	irq_fn *fn;
+	void *arg;
+	uint64_t count;			/* owner CPU, interrupts off */
+	/* all: */
+	unsigned n;
+	unsigned cpu[];			/* of each vector */
+};
+
+static void __printf(2, 3) irqs_say(struct irqs *q, const char *fmt, ...)
+{
+	size_t len = strlen(q->why);
+	va_list ap;
+
+	if (len && len + 2 < sizeof(q->why)) {
+		memcpy(q->why + len, "; ", 3);
+		len += 2;
+	}
+	va_start(ap, fmt);
+	fmt_vsnprintf(q->why + len, sizeof(q->why) - len, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- which CPU ---- */
+
+static struct cpu_set irqs_among(const struct irq_hints *h)
+{
+	struct cpu_set set = { 0 };
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		if (!h->among || cpu_set_has(h->among, cpu))
+			cpu_set_add(&set, cpu);
+	return set;
+}
+
+/* The k-th CPU of set, round and round; -EINVAL when it is empty. */
+static int irqs_kth(const struct cpu_set *set, unsigned k)
+{
+	unsigned n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		n += cpu_set_has(set, cpu);
+	if (!n)
+		return -EINVAL;
+	k %= n;
+	for (unsigned cpu = 0;; cpu++)
+		if (cpu_set_has(set, cpu) && k-- == 0)
+			return (int)cpu;
+}
+
+static int irqs_place(struct irqs *q, const struct irq_hints *h)
+{
+	struct cpu_set among = irqs_among(h);
+
+	for (unsigned nr = 0; nr < q->n; nr++) {
+		int cpu = irqs_kth(&among, nr < h->pre ? 0 : nr - h->pre);
+
+		if (cpu < 0)
+			return cpu;
+		q->cpu[nr] = (unsigned)cpu;
+	}
+	return 0;
+}
+
+/* ---- allocation ---- */
+
+/* 1, or why the pin does not serve. */
+static int irqs_alloc_pin(struct pci_dev *p, struct irqs *q, unsigned min,
+			  unsigned use)
+{
+	int err = -ENODEV;
+
+	if (!(use & IRQ_INTX)) {
+		irqs_say(q, "no INTx: its driver cannot use it");
+	} else if (min > 1) {
+		irqs_say(q, "no INTx: it is one vector, %u are wanted", min);
+		err = -ENOSPC;
+	} else {
+		err = pci_intx_gsi(p, &q->gsi, &q->flags);
+		if (err)
+			irqs_say(q, p->intx_pin ? "no INTx: its wiring is not "
+				 "known" : "no INTx: the device has no pin");
+	}
+	q->intx = !err;
+	return err ? err : 1;
+}
+
+static int irqs_alloc_any(struct pci_dev *p, struct irqs *q, unsigned min,
+			  unsigned max, unsigned use)
+{
+	int n = msi_alloc_by(p, min, max, use, q->why), pin;
+
+	if (n > 0 || n == -EBUSY)
+		return n;
+	if (n == -ENOSPC || n == -ENOMEM)
+		irqs_say(q, "%s for %u messages", errno_name(n), min);
+	pin = irqs_alloc_pin(p, q, min, use);
+	return pin < 0 && n != -ENODEV ? n : pin;
+}
+
+int irq_alloc_vectors(struct pci_dev *p, unsigned min, unsigned max,
+		      const struct irq_hints *hints)
+{
+	static const struct irq_hints none;
+	const struct irq_hints *h = hints ? hints : &none;
+	struct irqs *q;
+	int n;
+
+	if (p->irqs)
+		return -EBUSY;
+	if (min == 0 || max < min)
+		return -EINVAL;
+	q = heap_zalloc(sizeof(*q) + max * sizeof(q->cpu[0]));
+	if (!q)
+		return -ENOMEM;
+	n = irqs_alloc_any(p, q, min, max, h->use ? h->use : IRQ_ANY);
+	if (n < 0)
+		goto err_alloc;
+	q->n = (unsigned)n;
+	n = irqs_place(q, h);
+	if (n < 0)
+		goto err_place;
+	if (q->why[0])
+		log_info(p->dev.name, "%s: %s", q->intx ? "INTx" : "MSI",
+			 q->why);
+	p->irqs = q;
+	return (int)q->n;
+
+err_place:
+	msi_free(p);
+err_alloc:
+	log_warn(p->dev.name, "no interrupt (%s): %s", errno_name(n), q->why);
+	heap_free(q);
+	return n;
+}
+
+/* ---- the pin ---- */
+
+static void irqs_pin_interrupt(void *arg)
+{
+	struct irqs *q = arg;
+
+	q->count++;
+	q->fn(q->arg);
+}
+
+static int irqs_connect_pin(struct pci_dev *p, struct irqs *q, irq_fn *fn,
+			    void *arg, const char *name)
+{
+	int err;
+
+	if (q->connected)
+		return -EBUSY;
+	q->fn = fn;
+	q->arg = arg;
+	err = irq_gsi_request(q->gsi, q->flags, q->cpu[0], irqs_pin_interrupt,
+			      q, name);
+	if (err)
+		return err;
+	q->connected = true;
+	pci_enable_intx(p, true);
+	return 0;
+}
+
+static void irqs_free_pin(struct pci_dev *p, struct irqs *q)
+{
+	if (!q->connected)
+		return;
+	pci_enable_intx(p, false);
+	irq_gsi_free(q->gsi, irqs_pin_interrupt, q);
+}
+
+/* ---- what drivers call ---- */
+
+int irq_vectors_connect(struct pci_dev *p, unsigned nr, irq_fn *fn, void *arg,
+			const char *name)
+{
+	struct irqs *q = p->irqs;
+
+	if (!q || nr >= q->n || !fn)
+		return -EINVAL;
+	if (q->intx)
+		return irqs_connect_pin(p, q, fn, arg, name);
+	return msi_connect(p, nr, q->cpu[nr], fn, arg, name);
+}
+
+void irq_vectors_free(struct pci_dev *p)
+{
+	struct irqs *q = p->irqs;
+
+	if (!q)
+		return;
+	if (q->intx)
+		irqs_free_pin(p, q);
+	else
+		msi_free(p);
+	p->irqs = NULL;
+	heap_free(q);
+}
+
+const char *irq_vectors_kind(const struct pci_dev *p)
+{
+	const struct irqs *q = p->irqs;
+
+	return q && q->intx ? "intx" : msi_kind(p);
+}
+
+const char *irq_vectors_why(const struct pci_dev *p)
+{
+	const struct irqs *q = p->irqs;
+
+	return q ? q->why : "";
+}
+
+unsigned irq_vectors(const struct pci_dev *p)
+{
+	const struct irqs *q = p->irqs;
+
+	return q ? q->n : 0;
+}
+
+int irq_vectors_cpu(const struct pci_dev *p, unsigned nr)
+{
+	const struct irqs *q = p->irqs;
+
+	return q && nr < q->n ? (int)q->cpu[nr] : -EINVAL;
+}
+
+uint64_t irq_vectors_count(const struct pci_dev *p, unsigned nr)
+{
+	const struct irqs *q = p->irqs;
+
+	return q && q->intx ? READ_ONCE(q->count) : msi_count(p, nr);
+}

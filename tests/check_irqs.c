@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * msi/irqs.c: MSI-X, else MSI, else the pin, and why; where each vector goes.
+ * The devices are behind no known chipset, so that the interrupt line register
+ * says which pin it is.
+ */
+#include <check.h>
+#include <string.h>
+
+#include "core/cmdline.h"
+#include "core/cpu.h"
+#include "core/errno.h"
+#include "core/irq.h"
+#include "msi/irqs.h"
+#include "msi/msi.h"
+#include "msi/msireg.h"
+#include "tests/host/host.h"
+#include "tests/host/suite.h"
+
+#define COMMAND		4
+# define INTX_OFF	0x400
+#define INT_LINE	0x3c
+#define INT_PIN		0x3d
+#define GSI		11
+
+static struct fake_pci f;
+static struct pci_dev *p;
+static unsigned seen[64], seen_cpu[64];
+
+static void on_irq(void *arg)
+{
+	unsigned nr = (unsigned)((unsigned *)arg - seen);
+
+	seen[nr]++;
+	seen_cpu[nr] = cpu_id();
+}
+
+static void setup(void)
+{
+	host_start();
+	host_set_cpus(4);
+	memset(seen, 0, sizeof(seen));
+	fake_pci_init(&f, PCI_BDF(0, 5, 0), 0x1b36, 0x10, 0x010802);
+	fake_pci_bar(&f, 0, 0x10000, true, NULL, NULL);
+	f.config[INT_PIN] = 1;
+	f.config[INT_LINE] = GSI;
+}
+
+static void teardown(void)
+{
+	cmdline_init("");
+	host_finish();
+}
+
+static void add_msix(unsigned n)
+{
+	fake_pci_msix(&f, n, 0, 0x2000, 0);
+}
+
+static void add_msi(void)
+{
+	uint8_t body[12] = { 0x80 };
+	unsigned at = fake_pci_cap(&f, MSI_CAP_ID, body, sizeof(body));
+
+	f.writable[at + 2] = 0x71;
+	memset(&f.writable[at + 4], 0xff, 10);
+}
+
+static struct fake_pci bridge;
+
+static void probe(void)
+{
+	fake_pci_init(&bridge, 0, 0x8086, 0x1237, 0x060000);
+	fake_pci_add(&bridge);
+	fake_pci_add(&f);
+	p = host_pci_probe(&f);
+	ck_assert_ptr_nonnull(p);
+	pci_enable_memory(p);
+	ck_assert_int_eq(pci_enable_master(p), 0);
+}
+
+static int connect(unsigned nr)
+{
+	return irq_vectors_connect(p, nr, on_irq, &seen[nr], "test");
+}
+
+static void expect(const char *kind, const char *why)
+{
+	ck_assert_str_eq(irq_vectors_kind(p), kind);
+	ck_assert_str_eq(irq_vectors_why(p), why);
+}
+
+/* ---- which way ---- */
+
+START_TEST(msix_is_first_and_needs_no_reason)
+{
+	add_msi();
+	add_msix(4);
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 3, NULL), 3);
+	expect("msi-x", "");
+	ck_assert_uint_eq(irq_vectors(p), 3);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 3, NULL), -EBUSY);
+	irq_vectors_free(p);
+	irq_vectors_free(p);
+	expect("none", "");
+	ck_assert_uint_eq(irq_vectors(p), 0);
+}
+END_TEST
+
+static const struct {
+	const char *cmdline;
+	bool msi, msix;
+	unsigned use;
+	const char *kind, *why;
+} ways[] = {
+	{ "", true, false, 0, "msi", "no MSI-X: the device has none" },
+	{ "", false, false, 0, "intx",
+	  "no MSI-X: the device has none; no MSI: the device has none" },
+	{ "msi=msi", true, true, 0, "msi", "no MSI-X: msi=msi" },
+	{ "msi=off", true, true, 0, "intx",
+	  "no MSI-X: msi=off; no MSI: msi=off" },
+	{ "irq.quirk=1b36:0010=nomsix", true, true, 0, "msi",
+	  "no MSI-X: irq.quirk=1b36:0010=nomsix" },
+	{ "irq.quirk=1b36:0010=nomsi", true, true, 0, "msi-x", "" },
+	{ "irq.quirk=1b36:0010=nomsi", true, false, 0, "intx",
+	  "no MSI-X: the device has none; "
+	  "no MSI: irq.quirk=1b36:0010=nomsi" },
+	{ "irq.quirk=1b36:0010=intx", true, true, 0, "intx",
+	  "no MSI-X: irq.quirk=1b36:0010=intx; "
+	  "no MSI: irq.quirk=1b36:0010=intx" },
+	{ "", true, false, IRQ_MSIX | IRQ_INTX, "intx",
+	  "no MSI-X: the device has none; "
+	  "no MSI: its driver cannot use it" },
+};
+
+START_TEST(each_step_down_has_its_reason)
+{
+	if (ways[_i].msi)
+		add_msi();
+	if (ways[_i].msix)
+		add_msix(4);
+	probe();
+	cmdline_init(ways[_i].cmdline);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, &(struct irq_hints){
+					   .use = ways[_i].use }), 1);
+	expect(ways[_i].kind, ways[_i].why);
+	ck_assert_int_eq(connect(0), 0);
+	fake_pci_fire(&f, 0);
+	if (!strcmp(ways[_i].kind, "intx"))
+		host_raise_gsi(GSI);
+	ck_assert_uint_eq(seen[0], 1);
+	ck_assert_uint_eq(irq_vectors_count(p, 0), 1);
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(a_lie_of_msix_is_a_reason_too)
+{
+	add_msix(4);
+	for (unsigned at = f.config[0x34]; at; at = f.config[at + 1])
+		if (f.config[at] == MSIX_CAP_ID)
+			f.config[at + MSIX_TABLE] |= 6;
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, NULL), 1);
+	ck_assert_str_eq(irq_vectors_kind(p), "intx");
+	ck_assert_ptr_nonnull(strstr(irq_vectors_why(p),
+				     "no MSI-X: table of 4 entries: reserved"));
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(no_way_at_all_names_all_three)
+{
+	f.config[INT_PIN] = 0;
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, NULL), -ENXIO);
+	ck_assert(host_logged("no interrupt (-ENXIO): no MSI-X: the device has "
+			      "none; no MSI: the device has none; "
+			      "no INTx: the device has no pin"));
+	expect("none", "");
+}
+END_TEST
+
+START_TEST(a_pin_of_unknown_wiring_is_no_way)
+{
+	f.config[INT_LINE] = 0;
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, NULL), -ENXIO);
+	ck_assert(host_logged("no INTx: its wiring is not known"));
+}
+END_TEST
+
+START_TEST(a_pin_is_one_vector)
+{
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 2, 4, NULL), -ENOSPC);
+	ck_assert(host_logged("no INTx: it is one vector, 2 are wanted"));
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 4, NULL), 1);
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(a_driver_that_cannot_use_the_pin_gets_none)
+{
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, &(struct irq_hints){
+					   .use = IRQ_MSIX }), -ENODEV);
+	ck_assert(host_logged("no INTx: its driver cannot use it"));
+}
+END_TEST
+
+START_TEST(requests_that_make_no_sense_are_refused)
+{
+	struct cpu_set nobody = { 0 };
+
+	add_msix(4);
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 0, 1, NULL), -EINVAL);
+	ck_assert_int_eq(irq_alloc_vectors(p, 2, 1, NULL), -EINVAL);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, &(struct irq_hints){
+					   .among = &nobody }), -EINVAL);
+	ck_assert_str_eq(msi_kind(p), "none");
+	ck_assert_int_eq(connect(0), -EINVAL);
+	ck_assert_int_eq(irq_vectors_cpu(p, 0), -EINVAL);
+	ck_assert_int_eq(irq_alloc_vectors(p, 2, 2, NULL), 2);
+	ck_assert_int_eq(connect(2), -EINVAL);
+	ck_assert_int_eq(irq_vectors_connect(p, 0, NULL, NULL, "x"), -EINVAL);
+	ck_assert_int_eq(connect(0), 0);
+	ck_assert_int_eq(connect(0), -EBUSY);
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(a_quirk_limits_the_vectors)
+{
+	add_msix(8);
+	probe();
+	cmdline_init("irq.quirk=1b36:0010=max=3");
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 8, NULL), 3);
+	irq_vectors_free(p);
+	ck_assert_int_eq(irq_alloc_vectors(p, 4, 8, NULL), -ENOSPC);
+	ck_assert_str_eq(msi_kind(p), "none");
+}
+END_TEST
+
+START_TEST(every_allocation_that_fails_leaves_nothing)
+{
+	unsigned failures = 0;
+	int n;
+
+	add_msix(4);
+	probe();
+	for (unsigned i = 1;; i++) {
+		host_fail_alloc(i);
+		n = irq_alloc_vectors(p, 2, 4, NULL);
+		host_fail_alloc(0);
+		if (n > 0)
+			break;
+		ck_assert_int_eq(n, -ENOMEM);
+		ck_assert_ptr_null(p->irqs);
+		ck_assert_ptr_null(p->msi);
+		failures++;
+	}
+	ck_assert_uint_ge(failures, 2);
+	irq_vectors_free(p);
+}
+END_TEST
+
+/* ---- the pin ---- */
+
+START_TEST(the_pin_is_open_only_while_it_is_connected)
+{
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, NULL), 1);
+	ck_assert(pci_read16(p, COMMAND) & INTX_OFF);
+	ck_assert_int_eq(connect(0), 0);
+	ck_assert(!(pci_read16(p, COMMAND) & INTX_OFF));
+	ck_assert_int_eq(connect(0), -EBUSY);
+	host_raise_gsi(GSI);
+	ck_assert_uint_eq(seen[0], 1);
+	irq_vectors_free(p);
+	ck_assert(pci_read16(p, COMMAND) & INTX_OFF);
+	host_raise_gsi(GSI);
+	ck_assert_uint_eq(seen[0], 1);
+}
+END_TEST
+
+START_TEST(the_pin_is_shared_with_others)
+{
+	probe();
+	ck_assert_int_eq(irq_gsi_request(GSI, IRQ_GSI_LEVEL, 0, on_irq,
+					 &seen[7], "other"), 0);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, NULL), 1);
+	ck_assert_int_eq(connect(0), 0);
+	host_raise_gsi(GSI);
+	ck_assert_uint_eq(seen[0], 1);
+	ck_assert_uint_eq(seen[7], 1);
+	irq_vectors_free(p);
+	host_raise_gsi(GSI);
+	ck_assert_uint_eq(seen[0], 1);
+	ck_assert_uint_eq(seen[7], 2);
+	irq_gsi_free(GSI, on_irq, &seen[7]);
+}
+END_TEST
+
+/* ---- which CPU ---- */
+
+START_TEST(managed_vectors_go_to_one_cpu_each)
+{
+	struct irq_hints h = { .pre = 1, .managed = true };
+
+	add_msix(16);
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 10, &h), 10);
+	for (unsigned nr = 0; nr < 10; nr++) {
+		ck_assert_int_eq(connect(nr), 0);
+		if (nr)
+			ck_assert_int_eq(irq_vectors_cpu(p, nr),
+					 (int)((nr - 1) % 4));
+		fake_pci_fire(&f, nr);
+		ck_assert_uint_eq(seen[nr], 1);
+		ck_assert_int_eq(irq_vectors_cpu(p, nr), (int)seen_cpu[nr]);
+	}
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(only_cpus_of_the_set_are_interrupted)
+{
+	struct irq_hints h = { .managed = true };
+	struct cpu_set set = { 0 };
+
+	cpu_set_add(&set, 1);
+	cpu_set_add(&set, 3);
+	cpu_set_add(&set, 77);			/* is not up */
+	h.among = &set;
+	add_msix(8);
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 4, &h), 4);
+	for (unsigned nr = 0; nr < 4; nr++)
+		ck_assert_int_eq(irq_vectors_cpu(p, nr), nr % 2 ? 3 : 1);
+	irq_vectors_free(p);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *t = suite_group("way", setup, teardown, 0);
+
+	tcase_add_test(t, msix_is_first_and_needs_no_reason);
+	tcase_add_loop_test(t, each_step_down_has_its_reason, 0,
+			    ARRAY_SIZE(ways));
+	tcase_add_test(t, a_lie_of_msix_is_a_reason_too);
+	tcase_add_test(t, no_way_at_all_names_all_three);
+	tcase_add_test(t, a_pin_of_unknown_wiring_is_no_way);
+	tcase_add_test(t, a_pin_is_one_vector);
+	tcase_add_test(t, a_driver_that_cannot_use_the_pin_gets_none);
+	tcase_add_test(t, requests_that_make_no_sense_are_refused);
+	tcase_add_test(t, a_quirk_limits_the_vectors);
+	tcase_add_test(t, every_allocation_that_fails_leaves_nothing);
+
+	t = suite_group("pin", setup, teardown, 0);
+	tcase_add_test(t, the_pin_is_open_only_while_it_is_connected);
+	tcase_add_test(t, the_pin_is_shared_with_others);
+
+	t = suite_group("cpu", setup, teardown, 0);
+	tcase_add_test(t, managed_vectors_go_to_one_cpu_each);
+	tcase_add_test(t, only_cpus_of_the_set_are_interrupted);
+	return suite_run("irqs");
+}
