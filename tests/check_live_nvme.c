@@ -26,6 +26,7 @@
 
 #include "core/acpi.h"
 #include "core/page.h"
+#include "msi/msi.h"
 #include "tests/host/host.h"
 #include "tests/host/suite.h"
 #include "viommu/viommu.h"
