@@ -30,6 +30,7 @@
 #include "core/failnth.h"
 #include "core/heap.h"
 #include "core/ioapic.h"
+#include "core/irq.h"
 #include "core/lapic.h"
 #include "core/log.h"
 #include "core/monitor.h"
@@ -230,14 +231,23 @@ static void boot_time(void)
 	lapic_timer_init_cpu();
 }
 
+static void boot_irqs(void)
+{
+	if (irq_prepare(cpu_id()))
+		log_err("irq", "out of memory: stray interrupts of CPU %u are "
+			"counted together", cpu_id());
+}
+
 static void boot_cpu_main(void)
 {
+	boot_irqs();
 	pv_init_cpu();
 	sched_cpu_main();
 }
 
 static void boot_cpus(void)
 {
+	boot_irqs();
 	pv_init_cpu();
 	sched_init();
 	cpu_irq_restore(1);

@@ -197,4 +197,4 @@ $(BUILD)/alone/%.h: %.h GNUmakefile
 	@touch $@
 
 # All that check runs, as far as it compiles.
-check-parts: $(CHECKS:%=$(BUILD)/check_%) headers kernel image $(ci-parts)
+check-parts: $(CHECKS:%=$(BUILD)/check_%) $(THREADED:%=$(BUILD)/tsan/%) headers kernel image $(ci-parts)

@@ -2,18 +2,18 @@
 /*
  * Who handles which vector (theory of operation).
  *
- * Each CPU has a table that is made when its first vector is taken and stays
- * for good. Two bitmaps rule it: used (somebody owns it, or is still giving it
- * back) and live (may be dispatched). Taking and giving back hold irq_lock;
- * dispatch takes no lock: it runs on the CPU that owns the table, interrupts
- * off, and looks at one word of live, whose bit is set only when the handler
- * behind it is complete. Before it looks it says in busy which vector it is in;
- * irq_free() clears the live bit and then waits until busy names another
- * one, so that afterwards the handler neither runs nor will.
+ * Which vectors of a CPU are taken is core/vector.c's knowledge; here is whose
+ * they are. Each CPU has a table that is made when it comes up or its first
+ * vector is taken, and stays for good. A bitmap, live, says whose vectors may be
+ * dispatched. Nothing takes a lock. Dispatch runs on the CPU that owns the
+ * table, interrupts off, and looks at one word of live, whose bit is set only
+ * when the handler behind it is complete. Before it looks it says in busy which
+ * vector it is in; irq_free() clears the live bit and then waits until busy
+ * names another one, so that afterwards the handler neither runs nor will, and
+ * only then gives the vector back.
  *
- * Search starts behind the vector given out last. So a vector rests as
- * long as possible before it gets a new owner, which makes a stray late
- * interrupt count as unowned instead of reaching the wrong handler.
+ * A vector rests as long as possible before it gets a new owner, which makes a
+ * stray late interrupt count as unowned instead of reaching the wrong handler.
  */
 #include "core/irq.h"
 
@@ -21,17 +21,17 @@
 #include "core/cpu.h"
 #include "core/fmt.h"
 #include "core/heap.h"
-#include "core/lock.h"
+#include "core/numa.h"
 #include "core/panic.h"
 #include "core/string.h"
 
-#define IRQ_VECTORS	(IRQ_VECTOR_LAST - IRQ_VECTOR_FIRST + 1)
-#define IRQ_WORDS	DIV_ROUND_UP(IRQ_VECTORS, 64)
-#define IRQ_SYSTEM	(256 - IRQ_VECTOR_TIMER)
+#define IRQ_VECTORS	256
+#define IRQ_SYSTEM	(IRQ_VECTORS - IRQ_VECTOR_TIMER)
 #define IRQ_NAME	24
 #define IRQ_FREE_WAIT	NSEC_PER_SEC
 
-_Static_assert(IRQ_VECTORS % 64 == 0, "the bitmap has no loose end");
+_Static_assert(IRQ_VECTOR_LAST + 1 == IRQ_VECTOR_TIMER,
+	       "a vector is a device's or the system's");
 
 struct irq_handler {
 	irq_fn *fn;
@@ -41,19 +41,18 @@ struct irq_handler {
 };
 
 struct irq_cpu {
-	/* irq_lock: */
-	uint64_t used[IRQ_WORDS];
-	uint64_t live[IRQ_WORDS];	/* read by dispatch without it */
-	unsigned next;			/* where the next search starts */
+	/* atomic: */
+	uint64_t live[IRQ_VECTORS / 64];
 	/* owner CPU, interrupts off: */
 	unsigned busy;			/* vector of the running handler, or 0 */
+	uint32_t stray[IRQ_VECTORS];	/* came, and nobody owned it */
 	/* each one complete while live; from here on not cleared at start: */
-	struct irq_handler handler[IRQ_VECTORS];
+	struct irq_handler handler[VECTOR_ROOM];
 };
 
 /* owner CPU, interrupts off: */
 struct irq_stats {
-	uint64_t unowned;
+	uint64_t unowned, spurious;
 	uint64_t system[IRQ_SYSTEM];
 } __aligned(64);
 
@@ -62,106 +61,109 @@ struct irq_system {
 	const char *name;
 };
 
-static struct spinlock irq_lock = SPINLOCK_INIT("irq");
-static struct irq_cpu *irq_cpus[CPU_MAX];
+static struct irq_cpu *irq_cpus[CPU_MAX];	/* atomic, from NULL once */
 /* set once at start: */
 static struct irq_system irq_systems[IRQ_SYSTEM];
 static struct irq_stats irq_stats[CPU_MAX];
 
 static bool irq_is_system(unsigned vector)
 {
-	return vector >= IRQ_VECTOR_TIMER && vector < 256;
+	return vector >= IRQ_VECTOR_TIMER && vector < IRQ_VECTORS;
 }
 
-/* The table of cpu; two that race make two, and the loser's is freed. */
+static bool irq_is_device(unsigned vector)
+{
+	return vector - VECTOR_FIRST < VECTOR_ROOM;
+}
+
 static struct irq_cpu *irq_table(unsigned cpu)
 {
-	struct irq_cpu *t = READ_ONCE(irq_cpus[cpu]), *fresh;
-	irqflags_t flags;
+	return __atomic_load_n(&irq_cpus[cpu], __ATOMIC_ACQUIRE);
+}
 
-	if (t)
-		return t;
+/* Two that race make two tables, and the loser's is freed. */
+int irq_prepare(unsigned cpu)
+{
+	struct irq_cpu *none = NULL, *fresh;
+
+	if (irq_table(cpu))
+		return 0;
 	fresh = heap_alloc(sizeof(*fresh));
 	if (!fresh)
-		return NULL;
+		return -ENOMEM;
 	memset(fresh, 0, offsetof(struct irq_cpu, handler));
-	flags = spin_lock(&irq_lock);
-	t = irq_cpus[cpu];
-	if (!t)
-		WRITE_ONCE(irq_cpus[cpu], fresh);
-	spin_unlock(&irq_lock, flags);
-	if (!t)
-		return fresh;
-	heap_free(fresh);
-	return t;
+	if (!__atomic_compare_exchange_n(&irq_cpus[cpu], &none, fresh, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		heap_free(fresh);
+	return 0;
 }
 
-/* The first free slot from start on, going round once. -ENOSPC. */
-static int irq_find_free(const uint64_t *used, unsigned start)
+/* Release: the handler is complete before it is live. */
+static void irq_set_live(struct irq_cpu *t, unsigned vector)
 {
-	for (unsigned n = 0; n <= IRQ_WORDS; n++) {
-		unsigned word = (start / 64 + n) % IRQ_WORDS;
-		uint64_t open = ~used[word];
-
-		if (n == 0)		/* before start: at the very end */
-			open &= UINT64_MAX << start % 64;
-		if (open)
-			return 64 * word + __builtin_ctzll(open);
-	}
-	return -ENOSPC;
+	__atomic_fetch_or(&t->live[vector / 64], BIT_ULL(vector % 64),
+			  __ATOMIC_RELEASE);
 }
 
-static int irq_reserve(struct irq_cpu *t)
+static void irq_clear_live(struct irq_cpu *t, unsigned vector)
 {
-	irqflags_t flags = spin_lock(&irq_lock);
-	int slot = irq_find_free(t->used, t->next);
-
-	if (slot >= 0) {
-		t->used[slot / 64] |= BIT_ULL(slot % 64);
-		t->next = (slot + 1) % IRQ_VECTORS;
-	}
-	spin_unlock(&irq_lock, flags);
-	return slot;
+	__atomic_fetch_and(&t->live[vector / 64], ~BIT_ULL(vector % 64),
+			   __ATOMIC_SEQ_CST);
 }
 
-static void irq_set_live(struct irq_cpu *t, unsigned slot, bool live)
+static bool irq_is_live(const struct irq_cpu *t, unsigned vector)
 {
-	irqflags_t flags = spin_lock(&irq_lock);
-	uint64_t word = t->live[slot / 64] & ~BIT_ULL(slot % 64);
-
-	if (live)
-		word |= BIT_ULL(slot % 64);
-	dma_wmb();			/* the handler is complete before */
-	WRITE_ONCE(t->live[slot / 64], word);
-	spin_unlock(&irq_lock, flags);
+	return __atomic_load_n(&t->live[vector / 64], __ATOMIC_ACQUIRE) >>
+	       vector % 64 & 1;
 }
 
-static bool irq_is_live(const struct irq_cpu *t, unsigned slot)
-{
-	return READ_ONCE(t->live[slot / 64]) >> slot % 64 & 1;
-}
-
-int irq_alloc(unsigned cpu, irq_fn *fn, void *arg, const char *name)
+/* Make fn the owner of vector, just taken; or pass on why it was not. */
+static int irq_own(unsigned cpu, int vector, irq_fn *fn, void *arg,
+		   const char *name)
 {
 	struct irq_handler *h;
 	struct irq_cpu *t;
-	int slot;
 
-	if (cpu >= cpu_count() || !fn)
-		return -EINVAL;
-	t = irq_table(cpu);
-	if (!t)
+	if (vector < 0)
+		return vector;
+	if (irq_prepare(cpu)) {
+		vector_free(cpu, (unsigned)vector);
 		return -ENOMEM;
-	slot = irq_reserve(t);
-	if (slot < 0)
-		return slot;
-	h = &t->handler[slot];
+	}
+	t = irq_table(cpu);
+	h = &t->handler[vector - VECTOR_FIRST];
 	h->fn = fn;
 	h->arg = arg;
 	h->count = 0;
 	fmt_snprintf(h->name, sizeof(h->name), "%s", name);
-	irq_set_live(t, slot, true);
-	return IRQ_VECTOR_FIRST + slot;
+	irq_set_live(t, (unsigned)vector);
+	return vector;
+}
+
+int irq_alloc(unsigned cpu, irq_fn *fn, void *arg, const char *name)
+{
+	return fn ? irq_own(cpu, vector_alloc(cpu), fn, arg, name) : -EINVAL;
+}
+
+int irq_alloc_reserved(unsigned cpu, irq_fn *fn, void *arg, const char *name)
+{
+	return fn ? irq_own(cpu, vector_take_reserved(cpu), fn, arg, name) :
+	       -EINVAL;
+}
+
+int irq_alloc_spread(const struct cpu_set *among, irq_fn *fn, void *arg,
+		     const char *name, unsigned *cpu)
+{
+	unsigned on = 0;
+	int vector;
+
+	if (!fn)
+		return -EINVAL;
+	vector = vector_alloc_spread(among, cpu_node(cpu_id()), &on);
+	vector = irq_own(on, vector, fn, arg, name);
+	if (vector >= 0)
+		*cpu = on;
+	return vector;
 }
 
 /* A handler may free its own vector: that one need not be waited for. */
@@ -180,18 +182,14 @@ static void irq_wait_idle(unsigned cpu, const struct irq_cpu *t,
 
 void irq_free(unsigned cpu, unsigned vector)
 {
-	unsigned slot = vector - IRQ_VECTOR_FIRST;
 	struct irq_cpu *t;
-	irqflags_t flags;
 
-	BUG_ON(cpu >= CPU_MAX || slot >= IRQ_VECTORS);
-	t = irq_cpus[cpu];
-	BUG_ON(!t || !irq_is_live(t, slot));
-	irq_set_live(t, slot, false);
+	BUG_ON(cpu >= CPU_MAX || !irq_is_device(vector));
+	t = irq_table(cpu);
+	BUG_ON(!t || !irq_is_live(t, vector));
+	irq_clear_live(t, vector);
 	irq_wait_idle(cpu, t, vector);
-	flags = spin_lock(&irq_lock);
-	t->used[slot / 64] &= ~BIT_ULL(slot % 64);
-	spin_unlock(&irq_lock, flags);
+	vector_free(cpu, vector);
 }
 
 void irq_set_system(unsigned vector, irq_fn *fn, const char *name)
@@ -202,14 +200,14 @@ void irq_set_system(unsigned vector, irq_fn *fn, const char *name)
 }
 
 /* Returns whether the vector has an owner. */
-static bool irq_dispatch_device(struct irq_cpu *t, unsigned slot)
+static bool irq_dispatch_device(struct irq_cpu *t, unsigned vector)
 {
-	struct irq_handler *h = &t->handler[slot];
+	struct irq_handler *h = &t->handler[vector - VECTOR_FIRST];
 	bool live;
 
-	WRITE_ONCE(t->busy, slot + IRQ_VECTOR_FIRST);
+	WRITE_ONCE(t->busy, vector);
 	cpu_mb();			/* busy, then the live bit: see irq_free */
-	live = irq_is_live(t, slot);
+	live = irq_is_live(t, vector);
 	if (live) {
 		h->count++;
 		h->fn(h->arg);
@@ -219,29 +217,37 @@ static bool irq_dispatch_device(struct irq_cpu *t, unsigned slot)
 	return live;
 }
 
+static void irq_note_stray(unsigned cpu, struct irq_cpu *t, unsigned vector)
+{
+	irq_stats[cpu].unowned++;
+	if (t)
+		t->stray[vector % IRQ_VECTORS]++;
+}
+
 void irq_dispatch(unsigned vector)
 {
 	unsigned cpu = cpu_id(), nr = vector - IRQ_VECTOR_TIMER;
-	struct irq_cpu *t = irq_cpus[cpu];
+	struct irq_cpu *t = irq_table(cpu);
 
-	if (irq_is_system(vector) && irq_systems[nr].fn) {
+	if (vector == IRQ_VECTOR_SPURIOUS) {
+		irq_stats[cpu].spurious++;
+	} else if (irq_is_system(vector) && irq_systems[nr].fn) {
 		irq_stats[cpu].system[nr]++;
 		irq_systems[nr].fn(NULL);
-	} else if (!t || vector - IRQ_VECTOR_FIRST >= IRQ_VECTORS ||
-		   !irq_dispatch_device(t, vector - IRQ_VECTOR_FIRST)) {
-		irq_stats[cpu].unowned++;
+	} else if (!t || !irq_is_device(vector) ||
+		   !irq_dispatch_device(t, vector)) {
+		irq_note_stray(cpu, t, vector);
 	}
 }
 
 /* The handler of a vector that is owned now, or NULL. */
 static const struct irq_handler *irq_owner(unsigned cpu, unsigned vector)
 {
-	const struct irq_cpu *t = cpu < CPU_MAX ? irq_cpus[cpu] : NULL;
-	unsigned slot = vector - IRQ_VECTOR_FIRST;
+	const struct irq_cpu *t = cpu < CPU_MAX ? irq_table(cpu) : NULL;
 
-	if (!t || slot >= IRQ_VECTORS || !irq_is_live(t, slot))
+	if (!t || !irq_is_device(vector) || !irq_is_live(t, vector))
 		return NULL;
-	return &t->handler[slot];
+	return &t->handler[vector - VECTOR_FIRST];
 }
 
 uint64_t irq_count(unsigned cpu, unsigned vector)
@@ -256,6 +262,18 @@ uint64_t irq_count(unsigned cpu, unsigned vector)
 uint64_t irq_unowned_count(unsigned cpu)
 {
 	return cpu < CPU_MAX ? irq_stats[cpu].unowned : 0;
+}
+
+uint64_t irq_stray_count(unsigned cpu, unsigned vector)
+{
+	const struct irq_cpu *t = cpu < CPU_MAX ? irq_table(cpu) : NULL;
+
+	return t && vector < IRQ_VECTORS ? READ_ONCE(t->stray[vector]) : 0;
+}
+
+uint64_t irq_spurious_count(unsigned cpu)
+{
+	return cpu < CPU_MAX ? irq_stats[cpu].spurious : 0;
 }
 
 const char *irq_name(unsigned cpu, unsigned vector)
@@ -273,6 +291,7 @@ void irq_reset(void)
 		heap_free(irq_cpus[cpu]);
 		irq_cpus[cpu] = NULL;
 	}
+	vector_reset();
 	memset(irq_stats, 0, sizeof(irq_stats));
 	memset(irq_systems, 0, sizeof(irq_systems));
 }

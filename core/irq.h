@@ -9,10 +9,12 @@
 #ifndef CORE_IRQ_H
 #define CORE_IRQ_H
 
+#include "core/cpu.h"
 #include "core/types.h"
+#include "core/vector.h"
 
-#define IRQ_VECTOR_FIRST	0x30	/* the first that irq_alloc hands out */
-#define IRQ_VECTOR_LAST		0xef
+#define IRQ_VECTOR_FIRST	VECTOR_FIRST	/* those that irq_alloc hands out */
+#define IRQ_VECTOR_LAST		VECTOR_LAST
 #define IRQ_VECTOR_TIMER	0xf0
 #define IRQ_VECTOR_RESCHED	0xf1
 #define IRQ_VECTOR_CALL		0xf2
@@ -30,6 +32,17 @@ typedef void irq_fn(void *arg);
  */
 int irq_alloc(unsigned cpu, irq_fn *fn, void *arg, const char *name);
 /*
+ * The same on the CPU of among, in *cpu afterwards, that has the fewest; of
+ * equals on one near to the caller's. CPUs that are not up do not count.
+ */
+int irq_alloc_spread(const struct cpu_set *among, irq_fn *fn, void *arg,
+		     const char *name, unsigned *cpu);
+/*
+ * The same from the room that vector_reserve() has set aside on cpu, to which
+ * irq_free() returns it. Cannot say -ENOSPC; -EINVAL: nothing is set aside.
+ */
+int irq_alloc_reserved(unsigned cpu, irq_fn *fn, void *arg, const char *name);
+/*
  * Give back. The caller has made sure that nothing can send it any more. Waits
  * for a handler that runs on another CPU, so hold no lock that it takes.
  */
@@ -37,11 +50,25 @@ void irq_free(unsigned cpu, unsigned vector);
 /* A system vector (IRQ_VECTOR_TIMER and up), the same on every CPU. */
 void irq_set_system(unsigned vector, irq_fn *fn, const char *name);
 
-/* Count and run the owner of vector on this CPU; unowned ones are counted. */
+/*
+ * Make cpu's table now, so that stray interrupts are counted by vector before
+ * the first owner comes. 0 or -ENOMEM: then they are counted together.
+ */
+int irq_prepare(unsigned cpu);
+
+/*
+ * Count and run the owner of vector on this CPU; unowned and spurious ones are
+ * counted. Interrupts off.
+ */
 void irq_dispatch(unsigned vector);
 
+/* Of the present owner, or of a system vector. */
 uint64_t irq_count(unsigned cpu, unsigned vector);
+/* Interrupts that had no owner: of all vectors, and of one. */
 uint64_t irq_unowned_count(unsigned cpu);
+uint64_t irq_stray_count(unsigned cpu, unsigned vector);
+/* IRQ_VECTOR_SPURIOUS: what the local APIC took back (SDM vol. 3, 10.9). */
+uint64_t irq_spurious_count(unsigned cpu);
 /* The owner's name, or NULL. */
 const char *irq_name(unsigned cpu, unsigned vector);
 

@@ -590,10 +590,6 @@ void irq_gsi_free(unsigned gsi, irq_fn *fn, void *arg)
 
 /* ---- the processor ---- */
 
-static void host_nothing(void *arg)
-{
-}
-
 /* A CPU's vector table stays when its vectors are gone: it is no leak. */
 void host_set_cpus(unsigned n)
 {
@@ -603,7 +599,7 @@ void host_set_cpus(unsigned n)
 	host.cpus = n;
 	host_heap_exempt = true;
 	for (; cpu < n; cpu++)
-		irq_free(cpu, irq_alloc(cpu, host_nothing, NULL, "table"));
+		BUG_ON(irq_prepare(cpu));
 	host_heap_exempt = false;
 }
 
