@@ -21,11 +21,19 @@
 # define IOAPIC_RTE_MASKED	BIT(16)
 # define IOAPIC_RTE_DEST	GENMASK(31, 24)	/* of the high half */
 
-/* Every 8259 pin masked (8259A data sheet, OCW1). */
+/* 8259A data sheet, "Initialization command words" and OCW1. */
 #define PIC_MASTER		0x20
 #define PIC_SLAVE		0xa0
 #define PIC_SIZE		2
-#define PIC_OCW1		1
+#define PIC_ICW1		0
+# define PIC_ICW1_INIT		0x11		/* and there will be an ICW4 */
+#define PIC_ICW2		1		/* its first vector */
+#define PIC_ICW3		1
+# define PIC_ICW3_MASTER	BIT(2)		/* the slave's input */
+# define PIC_ICW3_SLAVE		2
+#define PIC_ICW4		1
+# define PIC_ICW4_8086		BIT(0)
+#define PIC_OCW1		1		/* a mask */
 
 #define IOAPIC_IDLE_WAIT	NSEC_PER_SEC	/* for a handler to end */
 
@@ -102,18 +110,30 @@ err_map:
 		gsi_base);
 }
 
-static void ioapic_mask_pic(uint16_t port)
+/*
+ * Masked, an 8259 still has its spurious interrupt: input 7 of either. Where
+ * firmware leaves them that is an exception's vector or a device's. Moved to
+ * the last eight vectors, it is IRQ_VECTOR_SPURIOUS, which like it comes
+ * without a local APIC's bit in service; and no vector that is handed out can
+ * be theirs.
+ */
+static void ioapic_quieten_pic(uint16_t port, uint8_t icw3)
 {
 	struct io pic;
 
-	if (!io_map_port(&pic, port, PIC_SIZE))
-		io_write8(&pic, PIC_OCW1, 0xff);
+	if (io_map_port(&pic, port, PIC_SIZE))
+		return;
+	io_write8(&pic, PIC_ICW1, PIC_ICW1_INIT);
+	io_write8(&pic, PIC_ICW2, IRQ_VECTOR_SPURIOUS - 7);
+	io_write8(&pic, PIC_ICW3, icw3);
+	io_write8(&pic, PIC_ICW4, PIC_ICW4_8086);
+	io_write8(&pic, PIC_OCW1, 0xff);
 }
 
 void ioapic_init(const struct acpi_madt *madt)
 {
-	ioapic_mask_pic(PIC_MASTER);
-	ioapic_mask_pic(PIC_SLAVE);
+	ioapic_quieten_pic(PIC_MASTER, PIC_ICW3_MASTER);
+	ioapic_quieten_pic(PIC_SLAVE, PIC_ICW3_SLAVE);
 	for (unsigned i = 0; i < ARRAY_SIZE(ioapics.legacy); i++)
 		ioapics.legacy[i].gsi = i;
 	for (unsigned i = 0; i < madt->noverrides; i++) {

@@ -9,7 +9,7 @@
 
 #include "core/acpi.h"
 
-/* Map every I/O APIC of the MADT and mask its pins; masks the 8259s too. */
+/* Map every I/O APIC of the MADT and mask its pins; the 8259s are quietened. */
 void ioapic_init(const struct acpi_madt *madt);
 unsigned ioapic_pins(void);
 

@@ -20,7 +20,10 @@
 
 static struct {
 	uint32_t select, reg[64];
-	uint8_t pic_mask[2];
+	struct pic {			/* 8259A: what it was told */
+		unsigned step;		/* of the initialization */
+		uint8_t base, cascade, mode, mask;
+	} pic[2];
 } chip;
 
 static uint64_t chip_read(void *ctx, size_t off, unsigned width)
@@ -40,8 +43,16 @@ static void chip_write(void *ctx, size_t off, unsigned width, uint64_t val)
 
 static void pic_write(void *ctx, size_t off, unsigned width, uint64_t val)
 {
-	if (off == 1)
-		*(uint8_t *)ctx = (uint8_t)val;
+	struct pic *pic = ctx;
+	uint8_t *word[] = { &pic->mask, &pic->base, &pic->cascade, &pic->mode };
+
+	if (off == 0 && val & 0x10) {
+		*pic = (struct pic){ .step = 1 };
+		return;
+	}
+	ck_assert_uint_eq(off, 1);
+	*word[pic->step] = (uint8_t)val;
+	pic->step = pic->step ? (pic->step + 1) % 4 : 0;
 }
 
 static const struct host_mmio_ops chip_ops = { chip_read, chip_write };
@@ -90,8 +101,8 @@ static void setup(void)
 	apic_id_first = 0;
 	chip.reg[1] = (PINS - 1) << 16 | 0x20;
 	host_mmio_add(BASE, 0x20, &chip_ops, &chip);
-	host_port_add(0x20, 2, &pic_ops, &chip.pic_mask[0]);
-	host_port_add(0xa0, 2, &pic_ops, &chip.pic_mask[1]);
+	host_port_add(0x20, 2, &pic_ops, &chip.pic[0]);
+	host_port_add(0xa0, 2, &pic_ops, &chip.pic[1]);
 	ioapic_init(&madt);
 }
 
@@ -102,8 +113,8 @@ static void teardown(void)
 		heap_free(ioapics.unit[i].pin);
 	}
 	host_mmio_remove(&chip);
-	host_mmio_remove(&chip.pic_mask[0]);
-	host_mmio_remove(&chip.pic_mask[1]);
+	host_mmio_remove(&chip.pic[0]);
+	host_mmio_remove(&chip.pic[1]);
 	host_finish();
 }
 
@@ -112,8 +123,20 @@ START_TEST(start_masks_every_pin_and_both_8259s)
 	ck_assert_uint_eq(ioapic_pins(), PINS);
 	for (unsigned i = 0; i < PINS; i++)
 		ck_assert(rte(i) & IOAPIC_RTE_MASKED);
-	ck_assert_uint_eq(chip.pic_mask[0], 0xff);
-	ck_assert_uint_eq(chip.pic_mask[1], 0xff);
+	ck_assert_uint_eq(chip.pic[0].mask, 0xff);
+	ck_assert_uint_eq(chip.pic[1].mask, 0xff);
+}
+END_TEST
+
+START_TEST(an_8259s_spurious_interrupt_is_the_spurious_vector)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_uint_eq(chip.pic[i].step, 0);
+		ck_assert_uint_eq(chip.pic[i].base + 7, IRQ_VECTOR_SPURIOUS);
+		ck_assert_uint_eq(chip.pic[i].mode, 1);
+	}
+	ck_assert_uint_eq(chip.pic[0].cascade, 1 << 2);
+	ck_assert_uint_eq(chip.pic[1].cascade, 2);
 }
 END_TEST
 
@@ -266,6 +289,7 @@ int main(void)
 	TCase *tc = suite_group("ioapic", setup, teardown, 0);
 
 	tcase_add_test(tc, start_masks_every_pin_and_both_8259s);
+	tcase_add_test(tc, an_8259s_spurious_interrupt_is_the_spurious_vector);
 	tcase_add_test(tc, a_level_pin_is_routed_low_and_level_to_its_cpu);
 	tcase_add_test(tc, level_pins_are_shared_and_edge_pins_are_not);
 	tcase_add_test(tc, overrides_of_legacy_interrupts_are_followed);
