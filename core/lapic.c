@@ -114,6 +114,21 @@ void lapic_eoi(void)
 	lapic_write(LAPIC_EOI, 0);
 }
 
+static bool lapic_bit(unsigned reg, unsigned vector)
+{
+	return lapic_read(reg + vector / 32 * 16) & BIT(vector % 32);
+}
+
+bool lapic_in_service(unsigned vector)
+{
+	return lapic_bit(LAPIC_ISR, vector);
+}
+
+bool lapic_pending(unsigned vector)
+{
+	return lapic_bit(LAPIC_IRR, vector);
+}
+
 /*
  * In xAPIC mode the command is two registers, and the low half sends: nothing
  * may come in between, so interrupts are off. x2APIC needs a fence instead.
@@ -183,6 +198,7 @@ static uint32_t lapic_count_at(nsec_t *when)
 	nsec_t best = NSEC_NEVER;
 	uint32_t count = 0;
 
+	*when = 0;
 	for (unsigned i = 0; i < LAPIC_TRIES; i++) {
 		nsec_t before = time_now();
 		uint32_t now = lapic_read(LAPIC_TIMER_CURRENT);
@@ -310,8 +326,7 @@ void lapic_timer_arm(nsec_t deadline)
 
 bool lapic_timer_pending(void)
 {
-	return lapic_read(LAPIC_IRR + IRQ_VECTOR_TIMER / 32 * 16) &
-	       BIT(IRQ_VECTOR_TIMER % 32);
+	return lapic_pending(IRQ_VECTOR_TIMER);
 }
 
 struct tick lapic_tick(void)

@@ -21,6 +21,13 @@ uint32_t lapic_id(void);		/* of this CPU */
  * it needs no register write (virt/pv_eoi.c); both kinds are counted.
  */
 void lapic_eoi(void);
+/*
+ * Of this CPU's interrupts, interrupts off: has vector been delivered and not
+ * yet ended; does it wait to be delivered (once more)? Each costs a register
+ * read, slow under a hypervisor.
+ */
+bool lapic_in_service(unsigned vector);
+bool lapic_pending(unsigned vector);
 bool lapic_x2(void);			/* x2APIC mode? */
 
 /* Fixed-mode IPI to one APIC id. */

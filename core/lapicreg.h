@@ -16,7 +16,8 @@
 #define LAPIC_EOI		0x0b0
 #define LAPIC_SVR		0x0f0
 # define LAPIC_SVR_EN		BIT(8)
-#define LAPIC_IRR		0x200		/* 32 vectors each 16 bytes */
+#define LAPIC_ISR		0x100		/* 32 vectors each 16 bytes */
+#define LAPIC_IRR		0x200		/* likewise */
 #define LAPIC_ESR		0x280
 #define LAPIC_ICR		0x300		/* 64 bits in x2APIC mode */
 #define LAPIC_ICR_HI		0x310

@@ -29,7 +29,6 @@ struct percpu {
 	int64_t tsc_offset;		/* to CPU 0's; set before it runs */
 	bool need_resched;		/* any CPU may set it */
 	bool online;			/* any CPU may read it */
-	uint64_t spurious;
 	struct call_cpu call;
 	struct tlb_stats tlb;
 	uint32_t pv_eoi;		/* bit 0 is the host's: see lapic_eoi() */

@@ -344,12 +344,13 @@ void trap_interrupt_handle(unsigned vector)
 	struct percpu *cpu = this_cpu();
 
 	cpu->in_irq++;
-	if (vector == IRQ_VECTOR_SPURIOUS) {
-		cpu->spurious++;	/* vol. 3, 10.9: no EOI for it */
-	} else {
-		irq_dispatch(vector);
+	irq_dispatch(vector);
+	/*
+	 * Vol. 3, 10.9: no EOI for a spurious interrupt. One that a message
+	 * brought by the same vector needs it, or this CPU hears nothing more.
+	 */
+	if (vector != IRQ_VECTOR_SPURIOUS || lapic_in_service(vector))
 		lapic_eoi();
-	}
 	cpu->in_irq--;
 	if (percpu_irq_exit && !cpu->in_irq)
 		percpu_irq_exit();
