@@ -81,7 +81,7 @@ static const struct cmdline_key key_cpus = {
 	"cpus", "N", "start at most N CPUs" };
 CMDLINE_KEY(key_cpus);
 
-extern char image_rw_end[];
+extern char image_text_start[], image_rw_end[];
 
 struct boot_facts boot_facts;
 
@@ -136,9 +136,40 @@ static void boot_add_memory(phys_t lo, phys_t hi)
 	}
 }
 
+/* The end of the range of RAM that pa is in; pa itself: in none. */
+static phys_t boot_ram_end(phys_t pa)
+{
+	for (unsigned i = 0; i < bootinfo.nranges; i++) {
+		const struct mem_range *r = &bootinfo.range[i];
+
+		if (r->type == MEM_RAM && pa >= r->base &&
+		    pa - r->base < r->size)
+			return r->base + r->size;
+	}
+	return pa;
+}
+
+/*
+ * Where memory ends just behind the image, firmware has put its tables into it,
+ * and whatever we do is chance: better say so at once.
+ */
+static void boot_image_is_in_ram(void)
+{
+	phys_t start = (uintptr_t)image_text_start - VM_IMAGE_BASE;
+	phys_t end = (uintptr_t)image_rw_end - VM_IMAGE_BASE;
+	phys_t ram = start;
+
+	for (unsigned i = 0; i < bootinfo.nranges; i++)	/* they may adjoin */
+		ram = boot_ram_end(ram);
+	if (ram < end)
+		panic("memory: the image needs RAM up to 0x%lx, and that ends at "
+		      "0x%lx: out of memory", end, ram);
+}
+
 static void boot_memory(phys_t start_info)
 {
 	pvh_parse(start_info);
+	boot_image_is_in_ram();
 	boot_add_memory(0, BOOT_TABLES_REACH);
 	vm_init();
 	boot_add_memory(BOOT_TABLES_REACH, UINT64_MAX);

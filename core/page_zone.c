@@ -258,10 +258,13 @@ unsigned page_zone_take(unsigned node, unsigned n, struct page_links **list)
 {
 	struct page_zone *z = &page_zone[node];
 	unsigned taken = 0, order, have;
-	irqflags_t flags = spin_lock(&z->lock);
+	irqflags_t flags;
 	struct list *l;
 
 	*list = NULL;
+	if (!page_zone_exists(node))
+		return 0;
+	flags = spin_lock(&z->lock);
 	if (z->stats.free < PAGE_SCARCE)
 		n = 1;
 	while (taken < n) {

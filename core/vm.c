@@ -189,7 +189,8 @@ void vm_init(void)
 {
 	vm.has_1g = x86_cpuid(0x80000001, 0).edx & CPUID_EXT_PAGE1GB;
 	vm.root = page_alloc_zero(0);
-	BUG_ON(!vm.root);
+	if (!vm.root)
+		panic("vm: out of memory for the first page table");
 	vm_map_memory();
 	vm_map_image(image_text_start, image_text_end, VM_EXEC);
 	vm_map_image(image_ro_start, image_ro_end, 0);

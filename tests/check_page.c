@@ -58,6 +58,15 @@ START_TEST(partial_pages_at_the_ends_are_lost)
 }
 END_TEST
 
+START_TEST(no_memory_at_all_gives_null)
+{
+	ck_assert_ptr_null(page_alloc(0));
+	ck_assert_ptr_null(page_alloc(PAGE_ORDER_MAX));
+	ck_assert_ptr_null(page_alloc_below(0, MIB(1)));
+	ck_assert_uint_eq(page_drain(), 0);
+}
+END_TEST
+
 START_TEST(exhaustion_gives_null_and_everything_comes_back)
 {
 	static void *p[4096];
@@ -508,6 +517,7 @@ int main(void)
 
 	tcase_add_test(tc, blocks_are_aligned_to_their_size);
 	tcase_add_test(tc, partial_pages_at_the_ends_are_lost);
+	tcase_add_test(tc, no_memory_at_all_gives_null);
 	tcase_add_test(tc, exhaustion_gives_null_and_everything_comes_back);
 	tcase_add_test(tc, below_a_limit_means_the_last_byte_too);
 	tcase_add_test(tc, low_memory_is_kept_for_who_needs_it);
