@@ -3,6 +3,7 @@
 
 #include "core/cpu.h"
 #include "core/dma.h"
+#include "core/irq.h"
 #include "core/page.h"
 #include "core/string.h"
 #include "msi/msireg.h"
@@ -330,5 +331,14 @@ uint32_t msix_rig_errors(void)
 	for (unsigned nr = 0; nr < msix_rig.entries; nr++)
 		sum += READ_ONCE(msix_rig.v[nr].doubled) +
 		       READ_ONCE(msix_rig.v[nr].misrouted);
+	return sum;
+}
+
+uint64_t msix_rig_unowned(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		sum += irq_unowned_count(cpu);
 	return sum;
 }

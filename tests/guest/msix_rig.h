@@ -82,6 +82,8 @@ int msix_rig_fire(unsigned nr);
 int msix_rig_await(unsigned nr);
 /* Doubled and misrouted ones of all vectors. */
 uint32_t msix_rig_errors(void);
+/* Interrupts that nobody owned, on all CPUs since the start. */
+uint64_t msix_rig_unowned(void);
 
 /* The table and the pending bits as they are, not as msi/ knows them. */
 uint32_t msix_rig_read(unsigned nr, unsigned word);
