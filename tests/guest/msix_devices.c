@@ -10,13 +10,13 @@
 #include "core/cpu.h"
 #include "core/device.h"
 #include "core/dma.h"
-#include "core/irq.h"
 #include "core/page.h"
 #include "core/pci.h"
 #include "core/pcireg.h"
 #include "core/report.h"
 #include "core/string.h"
 #include "gfx/vgpu.h"
+#include "msi/irqs.h"
 #include "msi/msi.h"
 #include "msi/msireg.h"
 #include "sched/sched.h"
@@ -174,7 +174,7 @@ static struct {
 	struct virtq q;
 	void *buf;
 	iova_t iova;
-	unsigned gsi, count;		/* of interrupts with its ISR bit set */
+	unsigned count;			/* of interrupts with its ISR bit set */
 } devices_pin;
 
 static struct pci_dev *devices_without(uint16_t device)
@@ -196,30 +196,18 @@ static void devices_pin_irq(void *arg)
 
 static int devices_pin_queue(struct pci_dev *p)
 {
-	unsigned flags;
 	int err = virtio_queue_setup(&devices_pin.vd, &devices_pin.q, 0, 8,
 				     VIRTIO_NO_VECTOR, false);
 
 	if (err)
 		return err;
-	err = pci_intx_gsi(p, &devices_pin.gsi, &flags);
+	err = irq_vectors_connect(p, 0, devices_pin_irq, NULL, "msix pin");
 	if (!err)
-		err = irq_gsi_request(devices_pin.gsi, flags, 0,
-				      devices_pin_irq, NULL, "msix pin");
-	if (err)
-		goto err_pin;
-	pci_enable_intx(p, true);
-	err = pci_enable_master(p);
-	if (err)
-		goto err_master;
-	virtio_driver_ok(&devices_pin.vd);
-	return 0;
-
-err_master:
-	pci_enable_intx(p, false);
-	irq_gsi_free(devices_pin.gsi, devices_pin_irq, NULL);
-err_pin:
-	virtio_queue_free(&devices_pin.vd, &devices_pin.q);
+		err = pci_enable_master(p);
+	if (!err)
+		virtio_driver_ok(&devices_pin.vd);
+	else
+		virtio_queue_free(&devices_pin.vd, &devices_pin.q);
 	return err;
 }
 
@@ -247,8 +235,7 @@ static void devices_pin_stop(struct pci_dev *p)
 {
 	virtio_stop(&devices_pin.vd);
 	pci_disable_master(p);
-	pci_enable_intx(p, false);
-	irq_gsi_free(devices_pin.gsi, devices_pin_irq, NULL);
+	irq_vectors_free(p);
 	virtio_queue_free(&devices_pin.vd, &devices_pin.q);
 	dma_free_coherent(&p->dev, PAGE_SIZE, devices_pin.buf,
 			  devices_pin.iova);
@@ -284,15 +271,19 @@ KTEST(msix, a_device_with_no_vectors_interrupts_by_its_pin)
 		ktest_skip(t, "no virtio-rng with vectors=0");
 		return;
 	}
-	KEXPECT_EQ(t, msi_alloc(p, 1, 1), -ENODEV);
 	if (attach)
 		KASSERT(t, dma_attach(&p->dev) == 0);
+	KEXPECT_EQ(t, irq_alloc_vectors(p, 1, 2, NULL), 1);
+	KEXPECT_MSG(t, !strcmp(irq_vectors_kind(p), "intx") &&
+		    !strncmp(irq_vectors_why(p), "no MSI-X", 8), "%s has %s: %s",
+		    p->dev.name, irq_vectors_kind(p), irq_vectors_why(p));
 	err = devices_pin_start(p);
 	if (KEXPECT_MSG(t, err == 0, "%s starts: %s", p->dev.name,
 			errno_name(err))) {
 		devices_pin_events(t);
 		devices_pin_stop(p);
 	}
+	irq_vectors_free(p);
 	if (attach)
 		dma_detach(&p->dev);
 }
