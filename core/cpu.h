@@ -74,6 +74,11 @@ bool cpu_timer_pending(void);
  * Interrupts off.
  */
 void cpu_timer_revive(void);
+/*
+ * Does an interrupt at vector wait for this CPU to take it (its IRR, SDM vol. 3,
+ * 10.8.4)? Interrupts off. Slow.
+ */
+bool cpu_irq_pending(unsigned vector);
 /* How late after its deadline it may come, in ns: a period, where it has one. */
 nsec_t cpu_timer_period(void);
 /*

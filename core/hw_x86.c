@@ -226,6 +226,11 @@ bool cpu_timer_pending(void)
 	return lapic_timer_pending();
 }
 
+bool cpu_irq_pending(unsigned vector)
+{
+	return lapic_pending(vector);
+}
+
 void cpu_timer_revive(void)
 {
 	lapic_timer_init_cpu();

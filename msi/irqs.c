@@ -26,6 +26,7 @@ struct irqs {
 	void *arg;
 	uint64_t count;			/* owner CPU, interrupts off */
 	/* all: */
+	struct cpu_set among;
 	unsigned n;
 	unsigned cpu[];			/* of each vector */
 };
@@ -73,10 +74,9 @@ static int irqs_kth(const struct cpu_set *set, unsigned k)
 
 static int irqs_place(struct irqs *q, const struct irq_hints *h)
 {
-	struct cpu_set among = irqs_among(h);
-
+	q->among = irqs_among(h);
 	for (unsigned nr = 0; nr < q->n; nr++) {
-		int cpu = irqs_kth(&among, nr < h->pre ? 0 : nr - h->pre);
+		int cpu = irqs_kth(&q->among, nr < h->pre ? 0 : nr - h->pre);
 
 		if (cpu < 0)
 			return cpu;
@@ -246,7 +246,28 @@ int irq_vectors_cpu(const struct pci_dev *p, unsigned nr)
 {
 	const struct irqs *q = p->irqs;
 
+	int cpu = q && !q->intx ? msi_cpu(p, nr) : -ENODEV;
+
+	if (cpu >= 0)
+		return cpu;
 	return q && nr < q->n ? (int)q->cpu[nr] : -EINVAL;
+}
+
+struct cpu_set irqs_allowed(const struct pci_dev *p)
+{
+	static const struct irq_hints none;
+	const struct irqs *q = p->irqs;
+
+	return q ? q->among : irqs_among(&none);
+}
+
+int irq_set_affinity(struct pci_dev *p, unsigned nr, unsigned cpu)
+{
+	struct irqs *q = p->irqs;
+
+	if (!q || nr >= q->n || cpu >= cpu_count())
+		return -EINVAL;
+	return q->intx ? -ENOTSUP : msi_move(p, nr, cpu);
 }
 
 uint64_t irq_vectors_count(const struct pci_dev *p, unsigned nr)

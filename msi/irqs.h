@@ -63,4 +63,14 @@ int irq_vectors_cpu(const struct pci_dev *p, unsigned nr);
 /* Interrupts so far through vector nr. */
 uint64_t irq_vectors_count(const struct pci_dev *p, unsigned nr);
 
+/* Move connected vector nr to cpu, under fire: as msi_move() says. */
+int irq_set_affinity(struct pci_dev *p, unsigned nr, unsigned cpu);
+/*
+ * Move every device's vectors away from cpu, which is about to go: to another
+ * one that the driver asked for, else to any. 0, or the first error: -ENOSPC
+ * (there is no other CPU), or what msi_move() says; the rest is moved all the
+ * same.
+ */
+int irq_rebalance(unsigned cpu);
+
 #endif

@@ -84,6 +84,11 @@ static bool msi_plain_pending(struct pci_dev *p, struct msi *m, unsigned nr)
 	       (pci_read32(p, msi_plain_data(m) + MSI_PENDING_BEHIND) & 1);
 }
 
+static bool msi_plain_keeps_events(const struct msi *m)
+{
+	return m->c.maskable;
+}
+
 const struct msi_ops msi_plain_ops = {
 	.name = "msi",
 	.title = "MSI",
@@ -95,4 +100,5 @@ const struct msi_ops msi_plain_ops = {
 	.mask = msi_plain_mask,
 	.masked = msi_plain_masked,
 	.pending = msi_plain_pending,
+	.keeps_events = msi_plain_keeps_events,
 };

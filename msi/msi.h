@@ -45,6 +45,18 @@ bool msi_masked(struct pci_dev *p, unsigned nr);	/* as the device says */
 bool msi_pending(struct pci_dev *p, unsigned nr);	/* the pending bit */
 
 /*
+ * Let connected vector nr interrupt another CPU from here on, also while the
+ * device goes on interrupting: none is lost, none comes twice, and when it
+ * returns none will come to the old CPU. Not while the driver connects,
+ * disconnects or masks, else by anybody; interrupts on, no spinlock held. 0,
+ * -EINVAL (no such vector or CPU), -ENOENT (not connected), -EBUSY (another one
+ * is being moved), -ENOTSUP (MSI without mask bits), -ETIMEDOUT (the old CPU
+ * does not take what waits there), or what irq_alloc() and compose() say. On
+ * error it stays where it was.
+ */
+int msi_move(struct pci_dev *p, unsigned nr, unsigned cpu);
+
+/*
  * May this message be written into vector nr of p, which is to be connected
  * as p's driver said? Asked before each one is. 0, -EINVAL (outside the window
  * 0xfee00000-0xfeefffff, or reserved bits are set), -EPERM (another delivery

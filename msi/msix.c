@@ -109,6 +109,11 @@ static bool msix_pending(struct pci_dev *p, struct msi *m, unsigned nr)
 	return io_read32(&m->pba, nr / 32 * 4) >> nr % 32 & 1;
 }
 
+static bool msix_keeps_events(const struct msi *m)
+{
+	return true;
+}
+
 const struct msi_ops msix_ops = {
 	.name = "msi-x",
 	.title = "MSI-X",
@@ -120,4 +125,5 @@ const struct msi_ops msix_ops = {
 	.mask = msix_mask,
 	.masked = msix_masked,
 	.pending = msix_pending,
+	.keeps_events = msix_keeps_events,
 };

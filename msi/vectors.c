@@ -23,9 +23,8 @@
  *
  * A driver brings its own serialisation: one user of a device at a time.
  *
- * Not supported yet: more than one vector by MSI, moving a connected vector
- * to another CPU (disconnect and connect instead), interrupt remapping; hence
- * CPUs whose APIC id does not fit 8 bits are refused.
+ * How a connected vector moves to another CPU: affinity.c. Not supported yet:
+ * more than one vector by MSI.
  */
 #include "msi/vectors.h"
 
@@ -101,8 +100,7 @@ static struct msi_vector *msi_vector(const struct pci_dev *p, unsigned nr)
 	return m && nr < m->n ? &m->v[nr] : NULL;
 }
 
-/* The message for nr's CPU and vector into the device, which has it masked. */
-static int msi_program(struct pci_dev *p, unsigned nr)
+int msi_program(struct pci_dev *p, unsigned nr)
 {
 	struct msi *m = p->msi;
 	struct msi_vector *v = &m->v[nr];
@@ -130,7 +128,9 @@ int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 	vector = irq_alloc(cpu, fn, arg, name);
 	if (vector < 0)
 		return vector;
-	*v = (struct msi_vector){ .vector = (unsigned)vector, .cpu = cpu };
+	*v = (struct msi_vector){
+		.vector = (unsigned)vector, .cpu = cpu, .fn = fn, .arg = arg,
+	};
 	err = msi_program(p, nr);
 	if (err)
 		goto err_program;
@@ -175,8 +175,10 @@ void msi_mask(struct pci_dev *p, unsigned nr, bool masked)
 	struct msi_vector *v = msi_vector(p, nr);
 	struct msi *m = p->msi;
 
-	if (v && v->vector)
-		m->ops->mask(p, m, nr, masked);
+	if (!v || !v->vector)
+		return;
+	v->held = masked;
+	m->ops->mask(p, m, nr, masked);
 }
 
 bool msi_masked(struct pci_dev *p, unsigned nr)
@@ -218,7 +220,7 @@ uint64_t msi_count(const struct pci_dev *p, unsigned nr)
 {
 	const struct msi_vector *v = msi_vector(p, nr);
 
-	return v && v->vector ? irq_count(v->cpu, v->vector) : 0;
+	return v && v->vector ? v->before + irq_count(v->cpu, v->vector) : 0;
 }
 
 int msi_cpu(const struct pci_dev *p, unsigned nr)

@@ -14,6 +14,10 @@
 struct msi_vector {
 	unsigned vector;		/* on cpu; 0: not connected */
 	unsigned cpu;
+	irq_fn *fn;
+	void *arg;
+	bool held;			/* masked by its driver */
+	uint64_t before;		/* interrupts on CPUs that it left */
 };
 
 #define MSI_WHY_ALL	(2 * MSI_WHY + 32)	/* a reason for each of both */
@@ -26,6 +30,7 @@ struct msi {
 	unsigned n;			/* vectors given to the driver */
 	const struct remap_ops *remap;
 	unsigned base;			/* the first of n entries there */
+	bool moving;			/* atomic: one of the vectors is */
 	/* MSI-X: */
 	struct io table_pages, pba_pages;	/* as mapped, whole pages */
 	struct io table, pba;
@@ -48,6 +53,8 @@ struct msi_ops {
 	void (*mask)(struct pci_dev *p, struct msi *m, unsigned nr, bool on);
 	bool (*masked)(struct pci_dev *p, struct msi *m, unsigned nr);
 	bool (*pending)(struct pci_dev *p, struct msi *m, unsigned nr);
+	/* Is an event of a masked vector sent later, or lost? */
+	bool (*keeps_events)(const struct msi *m);
 };
 
 extern const struct msi_ops msix_ops, msi_plain_ops;
@@ -59,6 +66,12 @@ extern const struct msi_ops msix_ops, msi_plain_ops;
  * -EINVAL (it lies; a line said how).
  */
 int msi_choose(struct pci_dev *p, struct msi *m, unsigned use);
+
+/* The message for nr's CPU and vector into the device, which has it masked. */
+int msi_program(struct pci_dev *p, unsigned nr);
+
+/* The CPUs that p's driver wants interrupts on. */
+struct cpu_set irqs_allowed(const struct pci_dev *p);
 
 /*
  * As msi_alloc(), only by what is in use. Why it is not MSI-X, or neither, is

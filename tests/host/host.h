@@ -51,6 +51,8 @@ void host_set_cpus(unsigned n);		/* default 1 */
 void host_set_phys_bits(unsigned bits);	/* default 52 */
 /* CPU's local APIC id; without it the CPU's number, as after host_start(). */
 void host_set_apic_id(unsigned cpu, uint32_t id);
+/* No CPU answers call_cpu() any more. */
+void host_fail_calls(bool fail);
 void host_run_as(unsigned cpu);		/* what cpu_id() says from here on */
 /* A message write by a device: delivered if it is in 0xfee00000-0xfeefffff. */
 void host_msi(uint64_t addr, uint32_t data);

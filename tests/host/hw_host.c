@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "core/bootinfo.h"
+#include "core/call.h"
 #include "core/cpu.h"
 #include "core/dma.h"
 #include "core/heap.h"
@@ -95,7 +96,7 @@ static struct {
 
 	unsigned cpus, cpu, phys_bits;
 	uint32_t apic_off[CPU_MAX];	/* added to the CPU's number */
-	bool irqs_on, delivering;
+	bool irqs_on, delivering, call_fails;
 	uint64_t irr[CPU_MAX][4];
 	unsigned nirr;
 	struct host_gsi gsi[HOST_GSIS];
@@ -765,6 +766,37 @@ bool cpu_timer_pending(void)
 {
 	return host.irr[host.cpu][IRQ_VECTOR_TIMER / 64] >>
 	       IRQ_VECTOR_TIMER % 64 & 1;
+}
+
+bool cpu_irq_pending(unsigned vector)
+{
+	return host.irr[host.cpu][vector / 64] >> vector % 64 & 1;
+}
+
+/* In cpu's name, 1 us later; what waits for it is taken afterwards. */
+int call_cpu(unsigned cpu, void (*fn)(void *arg), void *arg)
+{
+	unsigned was = host.cpu;
+
+	if (cpu >= host.cpus)
+		return -EINVAL;
+	if (host.call_fails)
+		return -ETIMEDOUT;
+	if (!host.irqs_on || host.nheld)
+		panic("host: CPU %u calls with interrupts off", was);
+	host.cpu = cpu;
+	host.irqs_on = false;
+	host_time_advance(NSEC_PER_USEC);
+	fn(arg);
+	host.irqs_on = true;
+	host.cpu = was;
+	host_take_all();
+	return 0;
+}
+
+void host_fail_calls(bool fail)
+{
+	host.call_fails = fail;
 }
 
 void cpu_triple_fault(void)

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connected vector moves to another CPU while its device goes on
+ * interrupting. What must hold: no interrupt is lost, none comes twice, and
+ * none comes to the old CPU once the move has returned.
+ *
+ * The handler gets a vector of the new CPU first; the old one stays its own
+ * until the old CPU has confirmed that nothing waits there. Then one of:
+ *
+ *	masked	where the vector can be masked and keeps its event pending (MSI-X,
+ *		MSI with mask bits): mask; when the read that ends masking is
+ *		answered, every message sent before is in its CPU's IRR
+ *		(PCIe 2.4.1); wait until that CPU has taken it; write the new
+ *		message; unmask. What happened in between comes from the
+ *		pending bit, once, to the new CPU. The two handlers never
+ *		overlap.
+ *	swapped	where an IOMMU has an entry for it: the entry is exchanged as
+ *		a whole and the device not touched. Messages before the flush
+ *		go to the old CPU, later ones to the new one, so for a moment
+ *		the handler may run on both.
+ *
+ * MSI without mask bits and without an entry is refused: its address and data
+ * are two writes, with a message to a wrong place between them.
+ *
+ * The old CPU is asked by a call (core/call.h), which interrupts it: whoever
+ * answers a call is in no other handler, since those run with interrupts off,
+ * so its IRR says all and its ISR need not be looked at (which with PV EOI
+ * says nothing). As long as the bit is set the CPU is left alone to take it.
+ */
+#include "msi/vectors.h"
+
+#include "core/call.h"
+#include "core/cpu.h"
+#include "core/errno.h"
+#include "core/log.h"
+#include "msi/irqs.h"
+
+#define MSI_DRAIN_WAIT	NSEC_PER_SEC
+
+struct msi_drain {
+	unsigned vector;
+	bool pending;
+};
+
+static void msi_drain_look(void *arg)
+{
+	struct msi_drain *d = arg;
+
+	d->pending = cpu_irq_pending(d->vector);
+}
+
+/* True when cpu has said that vector does not wait there. */
+static bool msi_drained(unsigned cpu, unsigned vector)
+{
+	struct msi_drain d = { .vector = vector, .pending = true };
+
+	return call_cpu(cpu, msi_drain_look, &d) == 0 && !d.pending;
+}
+
+static int msi_drain(const struct msi_vector *old)
+{
+	return poll_mem_until(msi_drained(old->cpu, old->vector),
+			      time_now() + MSI_DRAIN_WAIT);
+}
+
+/* nr is masked and stays so; on error its message is what it was. */
+static int msi_move_masked(struct pci_dev *p, unsigned nr,
+			   const struct msi_vector *to)
+{
+	struct msi *m = p->msi;
+	struct msi_vector *v = &m->v[nr], old = *v;
+	int err = msi_drain(&old);
+
+	if (err)
+		return err;
+	v->cpu = to->cpu;
+	v->vector = to->vector;
+	err = msi_program(p, nr);
+	if (err) {
+		*v = old;
+		if (msi_program(p, nr))
+			log_err(p->dev.name, "vector %u: neither old nor new "
+				"message is accepted", nr);
+	}
+	return err;
+}
+
+static int msi_move_swapped(struct pci_dev *p, unsigned nr,
+			    const struct msi_vector *to)
+{
+	struct msi *m = p->msi;
+	struct msi_vector *v = &m->v[nr], old = *v;
+	int err = m->remap->set(p, m->base, nr, to->cpu, to->vector);
+
+	if (err)
+		return err;
+	v->cpu = to->cpu;
+	v->vector = to->vector;
+	err = msi_drain(&old);
+	if (err)
+		log_err(p->dev.name, "vector %u: CPU %u does not take what "
+			"waits at 0x%x", nr, old.cpu, old.vector);
+	return 0;
+}
+
+static int msi_move_any(struct pci_dev *p, unsigned nr,
+			const struct msi_vector *to)
+{
+	struct msi *m = p->msi;
+	int err;
+
+	if (m->remap->set)
+		return msi_move_swapped(p, nr, to);
+	if (!m->ops->keeps_events(m))
+		return -ENOTSUP;
+	m->ops->mask(p, m, nr, true);
+	err = msi_move_masked(p, nr, to);
+	if (!m->v[nr].held)
+		m->ops->mask(p, m, nr, false);
+	return err;
+}
+
+static int msi_move_to(struct pci_dev *p, unsigned nr, unsigned cpu)
+{
+	struct msi *m = p->msi;
+	struct msi_vector *v = &m->v[nr], old = *v, to = { .cpu = cpu };
+	int vector, err;
+
+	if (cpu == old.cpu)
+		return 0;
+	vector = irq_alloc(cpu, v->fn, v->arg, irq_name(old.cpu, old.vector));
+	if (vector < 0)
+		return vector;
+	to.vector = (unsigned)vector;
+	err = msi_move_any(p, nr, &to);
+	if (err) {
+		irq_free(cpu, to.vector);
+		return err;
+	}
+	v->before += irq_count(old.cpu, old.vector);
+	irq_free(old.cpu, old.vector);
+	return 0;
+}
+
+int msi_move(struct pci_dev *p, unsigned nr, unsigned cpu)
+{
+	struct msi *m = p->msi;
+	int err;
+
+	if (!m || nr >= m->n || cpu >= cpu_count())
+		return -EINVAL;
+	if (!m->v[nr].vector)
+		return -ENOENT;
+	if (__atomic_exchange_n(&m->moving, true, __ATOMIC_ACQUIRE))
+		return -EBUSY;
+	err = msi_move_to(p, nr, cpu);
+	__atomic_store_n(&m->moving, false, __ATOMIC_RELEASE);
+	if (err)
+		log_warn(p->dev.name, "vector %u stays on CPU %u: %s%s", nr,
+			 m->v[nr].cpu, errno_name(err), err == -ENOTSUP ?
+			 " (MSI without mask bits)" : "");
+	return err;
+}
+
+/* ---- all of a CPU's ---- */
+
+/* Another CPU that p's vectors may go to: the next one after from. */
+static int msi_elsewhere(const struct pci_dev *p, unsigned from)
+{
+	struct cpu_set among = irqs_allowed(p);
+	unsigned n = cpu_count();
+
+	for (unsigned i = 1; i < n; i++)
+		if (cpu_set_has(&among, (from + i) % n))
+			return (int)((from + i) % n);
+	return n > 1 ? (int)((from + 1) % n) : -ENOSPC;
+}
+
+int irq_rebalance(unsigned cpu)
+{
+	struct pci_dev *p;
+	int err = 0;
+
+	if (cpu >= cpu_count())
+		return -EINVAL;
+	list_for_each(p, &pci_devices, node) {
+		for (unsigned nr = 0; nr < msi_vectors(p); nr++) {
+			int to = msi_elsewhere(p, cpu), one = to;
+
+			if (msi_cpu(p, nr) != (int)cpu)
+				continue;
+			if (to >= 0)
+				one = msi_move(p, nr, (unsigned)to);
+			err = err ? err : one;
+		}
+	}
+	return err;
+}
