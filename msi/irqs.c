@@ -11,6 +11,7 @@
 #include "core/fmt.h"
 #include "core/heap.h"
 #include "core/log.h"
+#include "core/numa.h"
 #include "core/string.h"
 #include "msi/vectors.h"
 
@@ -27,6 +28,7 @@ struct irqs {
 	uint64_t count;			/* owner CPU, interrupts off */
 	/* all: */
 	struct cpu_set among;
+	unsigned reserved_from, reserved_end;	/* with room set aside */
 	unsigned n;
 	unsigned cpu[];			/* of each vector */
 };
@@ -72,17 +74,81 @@ static int irqs_kth(const struct cpu_set *set, unsigned k)
 			return (int)cpu;
 }
 
-static int irqs_place(struct irqs *q, const struct irq_hints *h)
+static struct cpu_set irqs_one(unsigned cpu)
 {
-	q->among = irqs_among(h);
-	for (unsigned nr = 0; nr < q->n; nr++) {
-		int cpu = irqs_kth(&q->among, nr < h->pre ? 0 : nr - h->pre);
+	struct cpu_set set = { 0 };
 
-		if (cpu < 0)
-			return cpu;
-		q->cpu[nr] = (unsigned)cpu;
+	cpu_set_add(&set, cpu);
+	return set;
+}
+
+/* The CPU with most room. Somebody may be quicker to take it. */
+static int irqs_least(const struct cpu_set *set)
+{
+	unsigned cpu = 0;
+	int vector = vector_alloc_spread(set, cpu_node(cpu_id()), &cpu);
+
+	if (vector < 0)
+		return vector;
+	vector_free(cpu, (unsigned)vector);
+	return (int)cpu;
+}
+
+/*
+ * Room on its CPU is set aside for nr, if it is a queue's, so that connecting
+ * it cannot fail for want of a vector.
+ */
+static int irqs_place_one(struct irqs *q, const struct irq_hints *h,
+			  unsigned nr)
+{
+	int cpu = h->managed && nr >= h->pre ?
+		  irqs_kth(&q->among, nr - h->pre) : irqs_least(&q->among);
+	struct cpu_set one;
+	int err = 0;
+
+	if (cpu < 0)
+		return cpu;
+	q->cpu[nr] = (unsigned)cpu;
+	if (q->intx)
+		return 0;
+	if (nr < h->pre) {
+		q->reserved_from = nr + 1;
+	} else {
+		one = irqs_one((unsigned)cpu);
+		err = vector_reserve(&one);
 	}
+	if (!err)
+		q->reserved_end = nr + 1;
+	return err;
+}
+
+/* With fewer vectors than the device has, if the CPUs have no more room. */
+static int irqs_place(struct irqs *q, const struct irq_hints *h, unsigned min)
+{
+	unsigned wanted = q->n;
+	int err = 0;
+
+	q->among = irqs_among(h);
+	for (unsigned nr = 0; nr < wanted; nr++) {
+		err = irqs_place_one(q, h, nr);
+		if (err)
+			break;
+	}
+	if (err != -ENOSPC || q->reserved_end < MAX(min, h->pre))
+		return err;
+	q->n = q->reserved_end;
+	irqs_say(q, "CPUs have room for %u of %u vectors", q->n, wanted);
 	return 0;
+}
+
+/* What irqs_place() set aside, of which nothing is taken any more. */
+static void irqs_unplace(struct irqs *q)
+{
+	while (q->reserved_end > q->reserved_from) {
+		struct cpu_set one = irqs_one(q->cpu[--q->reserved_end]);
+
+		vector_unreserve(&one);
+	}
 }
 
 /* ---- allocation ---- */
@@ -140,7 +206,7 @@ int irq_alloc_vectors(struct pci_dev *p, unsigned min, unsigned max,
 	if (n < 0)
 		goto err_alloc;
 	q->n = (unsigned)n;
-	n = irqs_place(q, h);
+	n = irqs_place(q, h, min);
 	if (n < 0)
 		goto err_place;
 	if (q->why[0])
@@ -150,6 +216,7 @@ int irq_alloc_vectors(struct pci_dev *p, unsigned min, unsigned max,
 	return (int)q->n;
 
 err_place:
+	irqs_unplace(q);
 	msi_free(p);
 err_alloc:
 	log_warn(p->dev.name, "no interrupt (%s): %s", errno_name(n), q->why);
@@ -204,7 +271,9 @@ int irq_vectors_connect(struct pci_dev *p, unsigned nr, irq_fn *fn, void *arg,
 		return -EINVAL;
 	if (q->intx)
 		return irqs_connect_pin(p, q, fn, arg, name);
-	return msi_connect(p, nr, q->cpu[nr], fn, arg, name);
+	return msi_connect_by(nr < q->reserved_from ? irq_alloc :
+			      irq_alloc_reserved, p, nr, q->cpu[nr], fn, arg,
+			      name);
 }
 
 void irq_vectors_free(struct pci_dev *p)
@@ -217,6 +286,7 @@ void irq_vectors_free(struct pci_dev *p)
 		irqs_free_pin(p, q);
 	else
 		msi_free(p);
+	irqs_unplace(q);
 	p->irqs = NULL;
 	heap_free(q);
 }

@@ -22,9 +22,10 @@ struct irq_hints {
 	/* CPUs to interrupt; NULL: all that are up. Copied. */
 	const struct cpu_set *among;
 	/*
-	 * The first pre vectors are no queue's: they go where there is room.
-	 * Of those after them the k-th belongs to the k-th CPU of among, round
-	 * and round, if managed; else to the CPUs that have fewest vectors.
+	 * The first pre vectors are no queue's: they go where there is most
+	 * room. Of those after them the k-th belongs to the k-th CPU of among,
+	 * round and round, if managed; else to the CPU that has fewest. Room is
+	 * set aside for them at once, and connecting takes it.
 	 */
 	unsigned pre;
 	bool managed;
@@ -33,7 +34,8 @@ struct irq_hints {
 /*
  * Get min to max vectors (a pin is one) in the best way that device, quirks
  * (msi/quirk.h), command line (msi=) and driver allow; hints NULL: none.
- * Returns how many there are; -EINVAL, -EBUSY (not freed yet), -ENOMEM,
+ * Returns how many there are, fewer than the device has if CPUs are full;
+ * -EINVAL, -EBUSY (not freed yet), -ENOMEM,
  * -ENOSPC (fewer than min), -ENODEV or -ENXIO (no way at all); on error the
  * log says why for each way.
  */

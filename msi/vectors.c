@@ -117,6 +117,12 @@ int msi_program(struct pci_dev *p, unsigned nr)
 int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		void *arg, const char *name)
 {
+	return msi_connect_by(irq_alloc, p, nr, cpu, fn, arg, name);
+}
+
+int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
+		   unsigned cpu, irq_fn *fn, void *arg, const char *name)
+{
 	struct msi_vector *v = msi_vector(p, nr);
 	struct msi *m = p->msi;
 	int vector, err;
@@ -125,7 +131,7 @@ int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		return -EINVAL;
 	if (v->vector)
 		return -EBUSY;
-	vector = irq_alloc(cpu, fn, arg, name);
+	vector = take(cpu, fn, arg, name);
 	if (vector < 0)
 		return vector;
 	*v = (struct msi_vector){

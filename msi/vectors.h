@@ -67,6 +67,11 @@ extern const struct msi_ops msix_ops, msi_plain_ops;
  */
 int msi_choose(struct pci_dev *p, struct msi *m, unsigned use);
 
+/* msi_connect() with a vector of irq_alloc() or irq_alloc_reserved(). */
+typedef int irq_take(unsigned cpu, irq_fn *fn, void *arg, const char *name);
+int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
+		   unsigned cpu, irq_fn *fn, void *arg, const char *name);
+
 /* The message for nr's CPU and vector into the device, which has it masked. */
 int msi_program(struct pci_dev *p, unsigned nr);
 

@@ -344,6 +344,106 @@ START_TEST(only_cpus_of_the_set_are_interrupted)
 }
 END_TEST
 
+/* Take vectors of cpu until only so many are free. */
+static void fill(unsigned cpu, unsigned leave)
+{
+	while (vector_stats(cpu).free > leave)
+		ck_assert_int_ge(vector_alloc(cpu), 0);
+}
+
+static void empty(unsigned cpu)
+{
+	for (unsigned v = VECTOR_FIRST; v <= VECTOR_LAST; v++)
+		if (vector_stats(cpu).used && !irq_name(cpu, v))
+			vector_free(cpu, v);
+}
+
+START_TEST(spread_vectors_go_to_the_cpu_with_most_room)
+{
+	add_msix(8);
+	probe();
+	fill(0, VECTOR_ROOM - 8);
+	fill(2, VECTOR_ROOM - 8);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 4, NULL), 4);
+	for (unsigned nr = 0; nr < 4; nr++)
+		ck_assert_int_eq(irq_vectors_cpu(p, nr), nr % 2 ? 3 : 1);
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(room_that_was_set_aside_is_there_when_connected)
+{
+	struct irq_hints h = { .pre = 1, .managed = true };
+
+	add_msix(8);
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 5, &h), 5);
+	for (unsigned cpu = 0; cpu < 4; cpu++) {
+		ck_assert_uint_eq(vector_stats(cpu).reserved, 1);
+		fill(cpu, 0);
+	}
+	for (unsigned nr = 1; nr < 5; nr++)
+		ck_assert_int_eq(connect(nr), 0);
+	ck_assert_int_eq(connect(0), -ENOSPC);	/* nothing set aside for it */
+	irq_vectors_free(p);
+	for (unsigned cpu = 0; cpu < 4; cpu++) {
+		ck_assert_uint_eq(vector_stats(cpu).reserved, 0);
+		ck_assert_uint_eq(vector_stats(cpu).free, 1);
+	}
+}
+END_TEST
+
+/* Exhaustion: fewer vectors, in the order of the CPUs, never below min. */
+START_TEST(full_cpus_mean_fewer_vectors_but_not_fewer_than_min)
+{
+	struct irq_hints h = { .managed = true };
+
+	add_msix(16);
+	probe();
+	for (unsigned cpu = 0; cpu < 4; cpu++)
+		fill(cpu, 2 + (cpu < 2));
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 16, &h), 10);
+	ck_assert_str_eq(irq_vectors_why(p), "CPUs have room for 10 of 16 vectors");
+	for (unsigned nr = 0; nr < 10; nr++)
+		ck_assert_int_eq(connect(nr), 0);
+	ck_assert_int_eq(connect(10), -EINVAL);
+	for (unsigned nr = 10; nr < 16; nr++)
+		ck_assert_uint_eq(f.msix[nr][3] & 1, 1);
+	irq_vectors_free(p);
+	ck_assert_int_eq(irq_alloc_vectors(p, 11, 16, &h), -ENOSPC);
+	ck_assert_str_eq(msi_kind(p), "none");
+	for (unsigned cpu = 0; cpu < 4; cpu++)
+		ck_assert_uint_eq(vector_stats(cpu).reserved, 0);
+	ck_assert_int_eq(irq_alloc_vectors(p, 10, 16, &h), 10);
+	irq_vectors_free(p);
+	for (unsigned cpu = 0; cpu < 4; cpu++)
+		fill(cpu, 0);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 16, &h), -ENOSPC);
+	empty(3);
+	h.managed = false;
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 16, &h), 16);
+	ck_assert_int_eq(irq_vectors_cpu(p, 15), 3);
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(a_thousand_rounds_leave_no_vector_behind)
+{
+	struct irq_hints h = { .pre = 1, .managed = true };
+
+	add_msix(64);
+	probe();
+	for (unsigned i = 0; i < 1000; i++) {
+		ck_assert_int_eq(irq_alloc_vectors(p, 1, 64, &h), 64);
+		for (unsigned nr = i % 3; nr < 64; nr += 1 + i % 5)
+			ck_assert_int_eq(connect(nr), 0);
+		irq_vectors_free(p);
+	}
+	for (unsigned cpu = 0; cpu < 4; cpu++)
+		ck_assert_uint_eq(vector_stats(cpu).free, VECTOR_ROOM);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = suite_group("way", setup, teardown, 0);
@@ -367,5 +467,9 @@ int main(void)
 	t = suite_group("cpu", setup, teardown, 0);
 	tcase_add_test(t, managed_vectors_go_to_one_cpu_each);
 	tcase_add_test(t, only_cpus_of_the_set_are_interrupted);
+	tcase_add_test(t, spread_vectors_go_to_the_cpu_with_most_room);
+	tcase_add_test(t, room_that_was_set_aside_is_there_when_connected);
+	tcase_add_test(t, full_cpus_mean_fewer_vectors_but_not_fewer_than_min);
+	tcase_add_test(t, a_thousand_rounds_leave_no_vector_behind);
 	return suite_run("irqs");
 }
