@@ -117,26 +117,30 @@ static bool irq_is_live(const struct irq_cpu *t, unsigned vector)
 	       vector % 64 & 1;
 }
 
+void irq_block_own(unsigned cpu, unsigned vector, irq_fn *fn, void *arg,
+		   const char *name)
+{
+	struct irq_cpu *t = irq_table(cpu);
+	struct irq_handler *h = &t->handler[vector - VECTOR_FIRST];
+
+	h->fn = fn;
+	h->arg = arg;
+	h->count = 0;
+	fmt_snprintf(h->name, sizeof(h->name), "%s", name);
+	irq_set_live(t, vector);
+}
+
 /* Make fn the owner of vector, just taken; or pass on why it was not. */
 static int irq_own(unsigned cpu, int vector, irq_fn *fn, void *arg,
 		   const char *name)
 {
-	struct irq_handler *h;
-	struct irq_cpu *t;
-
 	if (vector < 0)
 		return vector;
 	if (irq_prepare(cpu)) {
 		vector_free(cpu, (unsigned)vector);
 		return -ENOMEM;
 	}
-	t = irq_table(cpu);
-	h = &t->handler[vector - VECTOR_FIRST];
-	h->fn = fn;
-	h->arg = arg;
-	h->count = 0;
-	fmt_snprintf(h->name, sizeof(h->name), "%s", name);
-	irq_set_live(t, (unsigned)vector);
+	irq_block_own(cpu, (unsigned)vector, fn, arg, name);
 	return vector;
 }
 
@@ -180,7 +184,7 @@ static void irq_wait_idle(unsigned cpu, const struct irq_cpu *t,
 		      vector, cpu);
 }
 
-void irq_free(unsigned cpu, unsigned vector)
+void irq_block_disown(unsigned cpu, unsigned vector)
 {
 	struct irq_cpu *t;
 
@@ -189,7 +193,32 @@ void irq_free(unsigned cpu, unsigned vector)
 	BUG_ON(!t || !irq_is_live(t, vector));
 	irq_clear_live(t, vector);
 	irq_wait_idle(cpu, t, vector);
+}
+
+void irq_free(unsigned cpu, unsigned vector)
+{
+	irq_block_disown(cpu, vector);
 	vector_free(cpu, vector);
+}
+
+int irq_alloc_block(unsigned cpu, unsigned n)
+{
+	int first = vector_alloc_block(cpu, n);
+
+	if (first < 0 || !irq_prepare(cpu))
+		return first;
+	irq_free_block(cpu, (unsigned)first, n);
+	return -ENOMEM;
+}
+
+void irq_free_block(unsigned cpu, unsigned first, unsigned n)
+{
+	struct irq_cpu *t = irq_table(cpu);
+
+	for (unsigned vector = first; vector < first + n; vector++) {
+		BUG_ON(t && irq_is_live(t, vector));
+		vector_free(cpu, vector);
+	}
 }
 
 void irq_set_system(unsigned vector, irq_fn *fn, const char *name)

@@ -43,6 +43,18 @@ int irq_alloc_spread(const struct cpu_set *among, irq_fn *fn, void *arg,
  */
 int irq_alloc_reserved(unsigned cpu, irq_fn *fn, void *arg, const char *name);
 /*
+ * Take n free vectors in a row, of which the first is a multiple of n (a power
+ * of two up to 32), without a handler yet: a stray one is counted. The first,
+ * or -EINVAL, -ENOSPC, -ENOMEM.
+ */
+int irq_alloc_block(unsigned cpu, unsigned n);
+/* Give one of the block to fn, and away from it; waits as irq_free() does. */
+void irq_block_own(unsigned cpu, unsigned vector, irq_fn *fn, void *arg,
+		   const char *name);
+void irq_block_disown(unsigned cpu, unsigned vector);
+/* Give all n back; none is owned any more. */
+void irq_free_block(unsigned cpu, unsigned first, unsigned n);
+/*
  * Give back. The caller has made sure that nothing can send it any more. Waits
  * for a handler that runs on another CPU, so hold no lock that it takes.
  */

@@ -45,6 +45,7 @@
 #include "core/string.h"
 
 #define VECTOR_WORDS	4		/* of 64 vectors */
+#define VECTOR_BLOCK_MAX 32		/* what MSI can use: PCI 3.0, 6.8.1.3 */
 
 /* The counts of a CPU, in one word. */
 #define VECTOR_USED	GENMASK_ULL(15, 0)
@@ -92,25 +93,25 @@ static bool vector_swap(uint64_t *word, uint64_t *old, uint64_t fresh)
 
 /* ---- the counts ---- */
 
-static uint64_t vector_add_used(uint64_t counts)
+static uint64_t vector_add_used(uint64_t counts, unsigned n)
 {
 	uint64_t used;
 
-	counts += VECTOR_USED_1;
+	counts += n * VECTOR_USED_1;
 	used = FIELD_GET(VECTOR_USED, counts);
 	if (used > FIELD_GET(VECTOR_HIGH, counts))
 		counts = (counts & ~VECTOR_HIGH) | FIELD_PREP(VECTOR_HIGH, used);
 	return counts;
 }
 
-static int vector_claim(struct vector_cpu *v)
+static int vector_claim(struct vector_cpu *v, unsigned n)
 {
 	uint64_t old = __atomic_load_n(&v->counts, __ATOMIC_RELAXED);
 
 	do {
-		if (vector_load(old) >= VECTOR_ROOM)
+		if (vector_load(old) + n > VECTOR_ROOM)
 			return -ENOSPC;
-	} while (!vector_swap(&v->counts, &old, vector_add_used(old)));
+	} while (!vector_swap(&v->counts, &old, vector_add_used(old, n)));
 	return 0;
 }
 
@@ -122,7 +123,7 @@ static int vector_claim_reserved(struct vector_cpu *v)
 		if (!FIELD_GET(VECTOR_RESERVED, old))
 			return -EINVAL;
 	} while (!vector_swap(&v->counts, &old,
-			      vector_add_used(old - VECTOR_RESERVED_1)));
+			      vector_add_used(old - VECTOR_RESERVED_1, 1)));
 	return 0;
 }
 
@@ -227,7 +228,52 @@ int vector_alloc(unsigned cpu)
 	if (cpu >= cpu_count())
 		return -EINVAL;
 	v = &vector_cpus[cpu];
-	return vector_claim(v) ? vector_fail(v) : vector_find(v);
+	return vector_claim(v, 1) ? vector_fail(v) : vector_find(v);
+}
+
+/* All of mask at once or none. */
+static bool vector_set_all(uint64_t *word, uint64_t mask)
+{
+	uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	do {
+		if (old & mask)
+			return false;
+	} while (!vector_swap(word, &old, old | mask));
+	return true;
+}
+
+/* By one who has claimed n. A block does not cross a word. */
+static int vector_find_block(struct vector_cpu *v, unsigned n)
+{
+	unsigned last = VECTOR_LAST + 1 - n;
+
+	for (unsigned at = ALIGN_UP(VECTOR_FIRST, n); at <= last; at += n)
+		if (vector_set_all(&v->taken[at / 64],
+				   GENMASK_ULL(n - 1, 0) << at % 64))
+			return (int)at;
+	return -ENOSPC;
+}
+
+/*
+ * It claims before it looks, as all do; so while it finds none in a row,
+ * others may be refused the last room.
+ */
+int vector_alloc_block(unsigned cpu, unsigned n)
+{
+	struct vector_cpu *v;
+	int first;
+
+	if (cpu >= cpu_count() || !is_power_of_2(n) || n > VECTOR_BLOCK_MAX)
+		return -EINVAL;
+	v = &vector_cpus[cpu];
+	if (vector_claim(v, n))
+		return vector_fail(v);
+	first = vector_find_block(v, n);
+	if (first >= 0)
+		return first;
+	__atomic_fetch_sub(&v->counts, n * VECTOR_USED_1, __ATOMIC_RELEASE);
+	return vector_fail(v);
 }
 
 int vector_take_reserved(unsigned cpu)
@@ -292,7 +338,7 @@ int vector_alloc_spread(const struct cpu_set *among, unsigned near,
 			return vector_fail_all(among);
 		if (best < 0)
 			return best;
-	} while (vector_claim(&vector_cpus[best]));	/* others were first */
+	} while (vector_claim(&vector_cpus[best], 1));	/* others were first */
 	*cpu = (unsigned)best;
 	return vector_find(&vector_cpus[best]);
 }

@@ -31,6 +31,13 @@
  */
 int vector_alloc(unsigned cpu);
 /*
+ * n free vectors in a row, now taken, the first a multiple of n: what a device
+ * with several messages and one address needs (PCI 3.0, 6.8.3.4). n is a power
+ * of two up to 32. The first one, or -EINVAL, -ENOSPC; the latter also when
+ * there are n, but not in a row. Each goes back by vector_free().
+ */
+int vector_alloc_block(unsigned cpu, unsigned n);
+/*
  * The same on the CPU of among, in *cpu afterwards, that has the fewest taken
  * or reserved; of equals the one nearest to node near, then the lowest. CPUs
  * that are not up do not count: -EINVAL when none is left, -ENOSPC when all
