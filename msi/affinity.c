@@ -20,7 +20,8 @@
  *		the handler may run on both.
  *
  * MSI without mask bits and without an entry is refused: its address and data
- * are two writes, with a message to a wrong place between them.
+ * are two writes, with a message to a wrong place between them. So is one of
+ * several by MSI: their one message would take the others along.
  *
  * The old CPU is asked by a call (core/call.h), which interrupts it: whoever
  * answers a call is in no other handler, since those run with interrupts off,
@@ -128,6 +129,8 @@ static int msi_move_to(struct pci_dev *p, unsigned nr, unsigned cpu)
 
 	if (cpu == old.cpu)
 		return 0;
+	if (msi_one_cpu(p))
+		return -ENOTSUP;
 	vector = irq_alloc(cpu, v->fn, v->arg, irq_name(old.cpu, old.vector));
 	if (vector < 0)
 		return vector;
@@ -157,8 +160,10 @@ int msi_move(struct pci_dev *p, unsigned nr, unsigned cpu)
 	__atomic_store_n(&m->moving, false, __ATOMIC_RELEASE);
 	if (err)
 		log_warn(p->dev.name, "vector %u stays on CPU %u: %s%s", nr,
-			 m->v[nr].cpu, errno_name(err), err == -ENOTSUP ?
-			 " (MSI without mask bits)" : "");
+			 m->v[nr].cpu, errno_name(err),
+			 err != -ENOTSUP ? "" : msi_one_cpu(p) ?
+			 " (MSI, several with one message)" :
+			 " (MSI without mask bits)");
 	return err;
 }
 

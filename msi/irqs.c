@@ -141,6 +141,21 @@ static int irqs_place(struct irqs *q, const struct irq_hints *h, unsigned min)
 	return 0;
 }
 
+/*
+ * Several by MSI need vectors in a row, which cannot be set aside: connecting
+ * the first one may still find none.
+ */
+static int irqs_place_together(struct irqs *q, const struct irq_hints *h)
+{
+	int cpu;
+
+	q->among = irqs_among(h);
+	cpu = irqs_least(&q->among);
+	for (unsigned nr = 0; cpu >= 0 && nr < q->n; nr++)
+		q->cpu[nr] = (unsigned)cpu;
+	return MIN(cpu, 0);
+}
+
 /* What irqs_place() set aside, of which nothing is taken any more. */
 static void irqs_unplace(struct irqs *q)
 {
@@ -174,10 +189,27 @@ static int irqs_alloc_pin(struct pci_dev *p, struct irqs *q, unsigned min,
 	return err ? err : 1;
 }
 
-static int irqs_alloc_any(struct pci_dev *p, struct irqs *q, unsigned min,
-			  unsigned max, unsigned use)
+/* Queues of several CPUs gain nothing from vectors of one: then it is one. */
+static int irqs_alloc_messages(struct pci_dev *p, struct irqs *q, unsigned min,
+			       unsigned max, const struct irq_hints *h,
+			       unsigned use)
 {
-	int n = msi_alloc_by(p, min, max, use, q->why), pin;
+	int n = msi_alloc_by(p, min, max, use, q->why);
+
+	if (!msi_one_cpu(p) || !h->managed || cpu_count() == 1)
+		return n;
+	msi_free(p);
+	n = min > 1 ? -ENOSPC : msi_alloc_by(p, 1, 1, use, q->why);
+	if (n > 0)
+		irqs_say(q, "one MSI: several interrupt one CPU together");
+	return n;
+}
+
+static int irqs_alloc_any(struct pci_dev *p, struct irqs *q, unsigned min,
+			  unsigned max, const struct irq_hints *h)
+{
+	unsigned use = h->use ? h->use : IRQ_ANY;
+	int n = irqs_alloc_messages(p, q, min, max, h, use), pin;
 
 	if (n > 0 || n == -EBUSY)
 		return n;
@@ -202,11 +234,11 @@ int irq_alloc_vectors(struct pci_dev *p, unsigned min, unsigned max,
 	q = heap_zalloc(sizeof(*q) + max * sizeof(q->cpu[0]));
 	if (!q)
 		return -ENOMEM;
-	n = irqs_alloc_any(p, q, min, max, h->use ? h->use : IRQ_ANY);
+	n = irqs_alloc_any(p, q, min, max, h);
 	if (n < 0)
 		goto err_alloc;
 	q->n = (unsigned)n;
-	n = irqs_place(q, h, min);
+	n = msi_one_cpu(p) ? irqs_place_together(q, h) : irqs_place(q, h, min);
 	if (n < 0)
 		goto err_place;
 	if (q->why[0])

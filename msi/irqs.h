@@ -26,6 +26,8 @@ struct irq_hints {
 	 * room. Of those after them the k-th belongs to the k-th CPU of among,
 	 * round and round, if managed; else to the CPU that has fewest. Room is
 	 * set aside for them at once, and connecting takes it.
+	 * Several by MSI go together to where most room is, but without room
+	 * set aside; managed gets but one of them.
 	 */
 	unsigned pre;
 	bool managed;

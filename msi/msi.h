@@ -16,7 +16,8 @@
 #include "msi/remap.h"
 
 /*
- * Enable MSI-X with up to max vectors, all masked, or MSI with one; INTx is
+ * Enable MSI-X with up to max vectors, all masked, or as many as MSI has, which
+ * are 32 at most and interrupt one CPU together (msi_one_cpu()); INTx is
  * turned off. Returns how many there are (min to max), or -ENOSPC (fewer than
  * min), -ENODEV (no MSI at all), -EINVAL (the capability lies), -EBUSY (not
  * freed yet), -ENOMEM. msi=off|msi on the command line takes MSI-X, or both,
@@ -25,8 +26,8 @@
 int msi_alloc(struct pci_dev *p, unsigned min, unsigned max);
 /*
  * Let vector nr (from 0) interrupt cpu and call fn there; unmasks it. name
- * appears in the monitor's irq table. 0, -EINVAL, -EBUSY (connected already)
- * or what irq_alloc(), compose() of msi/remap.h and msi_validate() say.
+ * appears in the monitor's irq table. 0, -EINVAL (among others: another CPU
+ * than the device's other vectors), -EBUSY (connected already) or what irq_alloc(), compose() of msi/remap.h and msi_validate() say.
  */
 int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		void *arg, const char *name);
@@ -50,9 +51,9 @@ bool msi_pending(struct pci_dev *p, unsigned nr);	/* the pending bit */
  * returns none will come to the old CPU. Not while the driver connects,
  * disconnects or masks, else by anybody; interrupts on, no spinlock held. 0,
  * -EINVAL (no such vector or CPU), -ENOENT (not connected), -EBUSY (another one
- * is being moved), -ENOTSUP (MSI without mask bits), -ETIMEDOUT (the old CPU
- * does not take what waits there), or what irq_alloc() and compose() say. On
- * error it stays where it was.
+ * is being moved), -ENOTSUP (MSI without mask bits, or several by MSI),
+ * -ETIMEDOUT (the old CPU does not take what waits there), or what irq_alloc()
+ * and compose() say. On error it stays where it was.
  */
 int msi_move(struct pci_dev *p, unsigned nr, unsigned cpu);
 
@@ -69,6 +70,12 @@ int msi_validate(const struct pci_dev *p, unsigned nr,
 		 const struct msi_msg *msg);
 /* How many were refused with err, of all devices; 0: with any. */
 uint64_t msi_refused(int err);
+
+/*
+ * Do all its vectors interrupt the CPU of the first that was connected? So it
+ * is with several by MSI: there is one message, to whose data the device adds.
+ */
+bool msi_one_cpu(const struct pci_dev *p);
 
 /* "msi-x", "msi" or "none", for the report. */
 const char *msi_kind(const struct pci_dev *p);

@@ -23,11 +23,18 @@
  *
  * A driver brings its own serialisation: one user of a device at a time.
  *
- * How a connected vector moves to another CPU: affinity.c. Not supported yet:
- * more than one vector by MSI.
+ * Several by MSI. The device has one message and adds the vector's number to
+ * it, so they are a block of one CPU's vectors, in a row and aligned. It is
+ * taken when the first of them is connected, which chooses the CPU, and goes
+ * back with the last. Without the optional mask register one of them cannot be
+ * silenced: while it is masked its handler is not called, and the event lost, as
+ * with a single vector of that kind.
+ *
+ * How a connected vector moves to another CPU: affinity.c.
  */
 #include "msi/vectors.h"
 
+#include "core/bits.h"
 #include "core/cpu.h"
 #include "core/errno.h"
 #include "core/heap.h"
@@ -114,6 +121,88 @@ int msi_program(struct pci_dev *p, unsigned nr)
 	return err;
 }
 
+/* ---- a CPU's vector, by itself or of the device's block ---- */
+
+static bool msi_has_block(const struct msi *m)
+{
+	return m->ops->one_message && m->n > 1;
+}
+
+static unsigned msi_block_size(const struct msi *m)
+{
+	return 1u << ilog2_up(m->n);
+}
+
+static void msi_soft_irq(void *arg)
+{
+	struct msi_vector *v = arg;
+
+	if (!READ_ONCE(v->off))
+		v->fn(v->arg);
+}
+
+static int msi_block_take(struct msi *m, unsigned cpu)
+{
+	int first;
+
+	if (m->block)
+		return cpu == m->block_cpu ? 0 : -EINVAL;
+	first = irq_alloc_block(cpu, msi_block_size(m));
+	if (first < 0)
+		return first;
+	m->block = (unsigned)first;
+	m->block_cpu = cpu;
+	return 0;
+}
+
+/* v->vector is of cpu and calls fn, or an error. */
+static int msi_vector_take(irq_take *take, struct msi *m, struct msi_vector *v,
+			   unsigned cpu, irq_fn *fn, void *arg,
+			   const char *name)
+{
+	int vector;
+
+	if (!msi_has_block(m)) {
+		vector = take(cpu, fn, arg, name);
+	} else {
+		vector = msi_block_take(m, cpu);
+		if (!vector)
+			vector = (int)(m->block + (unsigned)(v - m->v));
+	}
+	if (vector < 0)
+		return vector;
+	*v = (struct msi_vector){
+		.vector = (unsigned)vector, .cpu = cpu, .fn = fn, .arg = arg,
+		.off = true,
+	};
+	if (msi_is_soft(m))
+		irq_block_own(cpu, v->vector, msi_soft_irq, v, name);
+	else if (msi_has_block(m))
+		irq_block_own(cpu, v->vector, fn, arg, name);
+	return 0;
+}
+
+static bool msi_any_connected(const struct msi *m)
+{
+	for (unsigned nr = 0; nr < m->n; nr++)
+		if (m->v[nr].vector)
+			return true;
+	return false;
+}
+
+static void msi_vector_give(struct msi *m, struct msi_vector *v)
+{
+	if (msi_has_block(m))
+		irq_block_disown(v->cpu, v->vector);
+	else
+		irq_free(v->cpu, v->vector);
+	*v = (struct msi_vector){ 0 };
+	if (m->block && !msi_any_connected(m)) {
+		irq_free_block(m->block_cpu, m->block, msi_block_size(m));
+		m->block = 0;
+	}
+}
+
 int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		void *arg, const char *name)
 {
@@ -125,18 +214,15 @@ int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
 {
 	struct msi_vector *v = msi_vector(p, nr);
 	struct msi *m = p->msi;
-	int vector, err;
+	int err;
 
 	if (!v || cpu >= cpu_count())
 		return -EINVAL;
 	if (v->vector)
 		return -EBUSY;
-	vector = take(cpu, fn, arg, name);
-	if (vector < 0)
-		return vector;
-	*v = (struct msi_vector){
-		.vector = (unsigned)vector, .cpu = cpu, .fn = fn, .arg = arg,
-	};
+	err = msi_vector_take(take, m, v, cpu, fn, arg, name);
+	if (err)
+		return err;
 	err = msi_program(p, nr);
 	if (err)
 		goto err_program;
@@ -144,8 +230,7 @@ int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
 	return 0;
 
 err_program:
-	irq_free(cpu, v->vector);
-	*v = (struct msi_vector){ 0 };
+	msi_vector_give(m, v);
 	return err;
 }
 
@@ -157,8 +242,7 @@ void msi_disconnect(struct pci_dev *p, unsigned nr)
 	if (!v || !v->vector)
 		return;
 	m->ops->mask(p, m, nr, true);
-	irq_free(v->cpu, v->vector);
-	*v = (struct msi_vector){ 0 };
+	msi_vector_give(m, v);
 }
 
 void msi_free(struct pci_dev *p)
@@ -199,6 +283,13 @@ bool msi_pending(struct pci_dev *p, unsigned nr)
 	struct msi *m = p->msi;
 
 	return msi_vector(p, nr) && m->ops->pending(p, m, nr);
+}
+
+bool msi_one_cpu(const struct pci_dev *p)
+{
+	const struct msi *m = p->msi;
+
+	return m && msi_has_block(m);
 }
 
 const char *msi_kind(const struct pci_dev *p)

@@ -18,6 +18,7 @@ struct msi_vector {
 	void *arg;
 	bool held;			/* masked by its driver */
 	uint64_t before;		/* interrupts on CPUs that it left */
+	bool off;			/* MSI, masked: what comes is dropped */
 };
 
 #define MSI_WHY_ALL	(2 * MSI_WHY + 32)	/* a reason for each of both */
@@ -34,12 +35,18 @@ struct msi {
 	/* MSI-X: */
 	struct io table_pages, pba_pages;	/* as mapped, whole pages */
 	struct io table, pba;
+	/* MSI: */
+	uint32_t masked;		/* a bit for each vector */
+	unsigned block;			/* CPU's vector of nr 0; 0: none yet */
+	unsigned block_cpu;
 	struct msi_vector v[];
 };
 
 struct msi_ops {
 	const char *name, *title;	/* for programs, for a person */
 	unsigned way;			/* IRQ_MSIX or IRQ_MSI */
+	/* The device adds nr to one message: CPU vectors in a row, one CPU. */
+	bool one_message;
 	int (*parse)(const struct pci_dev *p, const struct pci_caps *l,
 		     struct msi_cap *c);	/* msi/parse.h */
 	/* Enable with every vector masked. 0, -ENOMEM, -ENODEV. */
@@ -58,6 +65,12 @@ struct msi_ops {
 };
 
 extern const struct msi_ops msix_ops, msi_plain_ops;
+
+/* Several vectors, none of which the device can mask by itself. */
+static inline bool msi_is_soft(const struct msi *m)
+{
+	return m->ops->one_message && m->n > 1 && !m->c.maskable;
+}
 
 /*
  * Turn off what firmware left enabled, and find the mechanism that p's vectors

@@ -444,6 +444,31 @@ START_TEST(a_thousand_rounds_leave_no_vector_behind)
 }
 END_TEST
 
+/* There is one message for all of them, so one CPU. */
+START_TEST(several_by_msi_go_to_one_cpu_and_queues_of_all_get_one)
+{
+	struct irq_hints h = { .pre = 1, .managed = true };
+
+	add_msi();
+	f.config[f.config[0x34] + 2] = 3 << 1;		/* eight, no masks */
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 2, 8, NULL), 8);
+	for (unsigned nr = 0; nr < 8; nr++) {
+		ck_assert_int_eq(connect(nr), 0);
+		ck_assert_int_eq(irq_vectors_cpu(p, nr), 0);
+		fake_pci_fire(&f, nr);
+		ck_assert_uint_eq(seen[nr], 1);
+		ck_assert_uint_eq(seen_cpu[nr], 0);
+	}
+	irq_vectors_free(p);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 5, &h), 1);
+	expect("msi", "no MSI-X: the device has none; one MSI: several "
+	       "interrupt one CPU together");
+	irq_vectors_free(p);
+	ck_assert_int_eq(irq_alloc_vectors(p, 2, 5, &h), -ENOSPC);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = suite_group("way", setup, teardown, 0);
@@ -471,5 +496,6 @@ int main(void)
 	tcase_add_test(t, room_that_was_set_aside_is_there_when_connected);
 	tcase_add_test(t, full_cpus_mean_fewer_vectors_but_not_fewer_than_min);
 	tcase_add_test(t, a_thousand_rounds_leave_no_vector_behind);
+	tcase_add_test(t, several_by_msi_go_to_one_cpu_and_queues_of_all_get_one);
 	return suite_run("irqs");
 }
