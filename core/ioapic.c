@@ -48,6 +48,8 @@ struct ioapic_pin {
 	struct ioapic_user *users;	/* walked by the handler without it */
 	unsigned cpu, vector;		/* vector 0: not routed */
 	unsigned flags;
+	/* set once at start: */
+	unsigned gsi;
 	/* atomic: */
 	unsigned running;		/* handlers in the list of users */
 };
@@ -98,8 +100,10 @@ static void ioapic_add(phys_t base, unsigned gsi_base)
 	a->pin = heap_calloc(a->npins, sizeof(*a->pin));
 	if (!a->pin)
 		goto err_pins;
-	for (unsigned i = 0; i < a->npins; i++)
+	for (unsigned i = 0; i < a->npins; i++) {
+		a->pin[i].gsi = gsi_base + i;
 		ioapic_write(a, IOAPIC_REDTBL(i), IOAPIC_RTE_MASKED);
+	}
 	ioapics.n++;
 	return;
 
@@ -226,6 +230,28 @@ static void ioapic_legacy(unsigned *gsi, unsigned *flags)
 		*flags &= ~IRQ_GSI_ACTIVE_LOW;
 }
 
+/* Whatever overrides said is in gsi. */
+static void ioapic_mask(unsigned gsi)
+{
+	struct ioapic_pin *pin;
+	struct ioapic *a = ioapic_of(gsi, &pin);
+	irqflags_t irq;
+
+	if (!a)
+		return;
+	irq = spin_lock(&ioapics.lock);
+	ioapic_write(a, IOAPIC_REDTBL(gsi - a->gsi_base), IOAPIC_RTE_MASKED);
+	spin_unlock(&ioapics.lock, irq);
+}
+
+/* Nobody of those who share the pin makes its device let go of the line. */
+static void ioapic_storm(void *arg)
+{
+	const struct ioapic_pin *pin = arg;
+
+	ioapic_mask(pin->gsi);
+}
+
 static int ioapic_first_user(struct ioapic_pin *pin, unsigned flags,
 			     unsigned cpu, const char *name)
 {
@@ -240,6 +266,7 @@ static int ioapic_first_user(struct ioapic_pin *pin, unsigned flags,
 	pin->cpu = cpu;
 	pin->vector = (unsigned)vector;
 	pin->flags = flags;
+	irq_on_storm(cpu, pin->vector, ioapic_storm, pin);
 	return 0;
 }
 
@@ -306,17 +333,9 @@ static struct ioapic_user *ioapic_take_user_locked(struct ioapic_pin *pin,
 void irq_gsi_mask(unsigned gsi)
 {
 	unsigned flags = 0;
-	struct ioapic_pin *pin;
-	struct ioapic *a;
-	irqflags_t irq;
 
 	ioapic_legacy(&gsi, &flags);
-	a = ioapic_of(gsi, &pin);
-	if (!a)
-		return;
-	irq = spin_lock(&ioapics.lock);
-	ioapic_write(a, IOAPIC_REDTBL(gsi - a->gsi_base), IOAPIC_RTE_MASKED);
-	spin_unlock(&ioapics.lock, irq);
+	ioapic_mask(gsi);
 }
 
 /* The pin stays masked when its last user has gone. */

@@ -12,6 +12,9 @@
  * names another one, so that afterwards the handler neither runs nor will, and
  * only then gives the vector back.
  *
+ * Every interrupt is counted in its owner's struct storm; what is suspicious is
+ * looked at after its EOI, by irq_settle(), which holds the owner like dispatch.
+ *
  * A vector rests as long as possible before it gets a new owner, which makes a
  * stray late interrupt count as unowned instead of reaching the wrong handler.
  */
@@ -21,8 +24,10 @@
 #include "core/cpu.h"
 #include "core/fmt.h"
 #include "core/heap.h"
+#include "core/log.h"
 #include "core/numa.h"
 #include "core/panic.h"
+#include "core/storm.h"
 #include "core/string.h"
 
 #define IRQ_VECTORS	256
@@ -36,7 +41,12 @@ _Static_assert(IRQ_VECTOR_LAST + 1 == IRQ_VECTOR_TIMER,
 struct irq_handler {
 	irq_fn *fn;
 	void *arg;
-	uint64_t count;			/* owner CPU, interrupts off */
+	irq_fn *mask;			/* atomic, after mask_arg; may be NULL */
+	void *mask_arg;
+	/* owner CPU, interrupts off: */
+	uint64_t count;
+	struct storm storm;
+	bool hopeless;			/* a storm that nobody can mask */
 	char name[IRQ_NAME];
 };
 
@@ -45,6 +55,7 @@ struct irq_cpu {
 	uint64_t live[IRQ_VECTORS / 64];
 	/* owner CPU, interrupts off: */
 	unsigned busy;			/* vector of the running handler, or 0 */
+	unsigned look;			/* vector that may be in a storm, or 0 */
 	uint32_t stray[IRQ_VECTORS];	/* came, and nobody owned it */
 	/* each one complete while live; from here on not cleared at start: */
 	struct irq_handler handler[VECTOR_ROOM];
@@ -52,7 +63,7 @@ struct irq_cpu {
 
 /* owner CPU, interrupts off: */
 struct irq_stats {
-	uint64_t unowned, spurious;
+	uint64_t unowned, spurious, storms;
 	uint64_t system[IRQ_SYSTEM];
 } __aligned(64);
 
@@ -126,6 +137,9 @@ void irq_block_own(unsigned cpu, unsigned vector, irq_fn *fn, void *arg,
 	h->fn = fn;
 	h->arg = arg;
 	h->count = 0;
+	h->mask = NULL;
+	h->storm = (struct storm){ 0 };
+	h->hopeless = false;
 	fmt_snprintf(h->name, sizeof(h->name), "%s", name);
 	irq_set_live(t, vector);
 }
@@ -228,21 +242,33 @@ void irq_set_system(unsigned vector, irq_fn *fn, const char *name)
 		(struct irq_system){ fn, name };
 }
 
+/* Has vector an owner? He stays until irq_leave(). */
+static bool irq_enter(struct irq_cpu *t, unsigned vector)
+{
+	WRITE_ONCE(t->busy, vector);
+	cpu_mb();			/* busy, then the live bit: see irq_free */
+	return irq_is_live(t, vector);
+}
+
+static void irq_leave(struct irq_cpu *t)
+{
+	dma_wmb();
+	WRITE_ONCE(t->busy, 0);
+}
+
 /* Returns whether the vector has an owner. */
 static bool irq_dispatch_device(struct irq_cpu *t, unsigned vector)
 {
 	struct irq_handler *h = &t->handler[vector - VECTOR_FIRST];
-	bool live;
+	bool live = irq_enter(t, vector);
 
-	WRITE_ONCE(t->busy, vector);
-	cpu_mb();			/* busy, then the live bit: see irq_free */
-	live = irq_is_live(t, vector);
 	if (live) {
 		h->count++;
+		if (unlikely(storm_count(&h->storm)))
+			t->look = vector;
 		h->fn(h->arg);
 	}
-	dma_wmb();
-	WRITE_ONCE(t->busy, 0);
+	irq_leave(t);
 	return live;
 }
 
@@ -267,6 +293,54 @@ void irq_dispatch(unsigned vector)
 		   !irq_dispatch_device(t, vector)) {
 		irq_note_stray(cpu, t, vector);
 	}
+}
+
+void irq_on_storm(unsigned cpu, unsigned vector, irq_fn *mask, void *arg)
+{
+	struct irq_handler *h;
+
+	BUG_ON(!irq_name(cpu, vector) || !irq_is_device(vector));
+	h = &irq_table(cpu)->handler[vector - VECTOR_FIRST];
+	h->mask_arg = arg;
+	__atomic_store_n(&h->mask, mask, __ATOMIC_RELEASE);
+}
+
+static void irq_end_storm(unsigned cpu, unsigned vector, struct irq_handler *h)
+{
+	irq_fn *mask = __atomic_load_n(&h->mask, __ATOMIC_ACQUIRE);
+
+	if (h->hopeless)
+		return;
+	irq_stats[cpu].storms++;
+	h->hopeless = !mask;
+	if (mask)
+		mask(h->mask_arg);
+	log_err("irq", "CPU %u does nothing but vector 0x%x (%s), which came "
+		"%llu times: %s", cpu, vector, h->name,
+		(unsigned long long)h->count,
+		mask ? "masked" : "nobody can mask it");
+}
+
+static void irq_look(unsigned cpu, struct irq_cpu *t, unsigned vector)
+{
+	struct irq_handler *h = &t->handler[vector - VECTOR_FIRST];
+
+	t->look = 0;
+	if (irq_enter(t, vector) &&
+	    storm_judge(&h->storm,
+			storm_asks(&h->storm) && cpu_irq_pending(vector),
+			time_now()))
+		irq_end_storm(cpu, vector, h);
+	irq_leave(t);
+}
+
+void irq_settle(unsigned vector)
+{
+	unsigned cpu = cpu_id();
+	struct irq_cpu *t = irq_table(cpu);
+
+	if (t && unlikely(t->look == vector))
+		irq_look(cpu, t, vector);
 }
 
 /* The handler of a vector that is owned now, or NULL. */
@@ -303,6 +377,11 @@ uint64_t irq_stray_count(unsigned cpu, unsigned vector)
 uint64_t irq_spurious_count(unsigned cpu)
 {
 	return cpu < CPU_MAX ? irq_stats[cpu].spurious : 0;
+}
+
+uint64_t irq_storm_count(unsigned cpu)
+{
+	return cpu < CPU_MAX ? irq_stats[cpu].storms : 0;
 }
 
 const char *irq_name(unsigned cpu, unsigned vector)

@@ -74,6 +74,16 @@ int irq_prepare(unsigned cpu);
  */
 void irq_dispatch(unsigned vector);
 
+/* After irq_dispatch() and the EOI, still off: is this vector in a storm? */
+void irq_settle(unsigned vector);
+/*
+ * Whom to call when vector is all that cpu still does (core/storm.h), to mask
+ * its source: interrupts off, on cpu, after the handler; not after irq_free().
+ * It is logged and counted; with no one to call just once for each owner.
+ */
+void irq_on_storm(unsigned cpu, unsigned vector, irq_fn *mask, void *arg);
+uint64_t irq_storm_count(unsigned cpu);
+
 /* Of the present owner, or of a system vector. */
 uint64_t irq_count(unsigned cpu, unsigned vector);
 /* Interrupts that had no owner: of all vectors, and of one. */

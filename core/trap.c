@@ -351,6 +351,7 @@ void trap_interrupt_handle(unsigned vector)
 	 */
 	if (vector != IRQ_VECTOR_SPURIOUS || lapic_in_service(vector))
 		lapic_eoi();
+	irq_settle(vector);
 	cpu->in_irq--;
 	if (percpu_irq_exit && !cpu->in_irq)
 		percpu_irq_exit();

@@ -135,6 +135,7 @@ static int msi_move_to(struct pci_dev *p, unsigned nr, unsigned cpu)
 	if (vector < 0)
 		return vector;
 	to.vector = (unsigned)vector;
+	msi_watch(v, cpu, to.vector);
 	err = msi_move_any(p, nr, &to);
 	if (err) {
 		irq_free(cpu, to.vector);

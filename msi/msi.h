@@ -26,8 +26,11 @@
 int msi_alloc(struct pci_dev *p, unsigned min, unsigned max);
 /*
  * Let vector nr (from 0) interrupt cpu and call fn there; unmasks it. name
- * appears in the monitor's irq table. 0, -EINVAL (among others: another CPU
- * than the device's other vectors), -EBUSY (connected already) or what irq_alloc(), compose() of msi/remap.h and msi_validate() say.
+ * appears in the monitor's irq table. Where the vector is all that cpu still
+ * does it is masked, if the device has a mask for it, and the log says so: see
+ * irq_on_storm(). 0, -EINVAL (among others: another CPU than the device's other
+ * vectors), -EBUSY (connected already) or what irq_alloc(), compose() of
+ * msi/remap.h and msi_validate() say.
  */
 int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		void *arg, const char *name);

@@ -156,10 +156,11 @@ static int msi_block_take(struct msi *m, unsigned cpu)
 }
 
 /* v->vector is of cpu and calls fn, or an error. */
-static int msi_vector_take(irq_take *take, struct msi *m, struct msi_vector *v,
-			   unsigned cpu, irq_fn *fn, void *arg,
-			   const char *name)
+static int msi_vector_take(irq_take *take, struct pci_dev *p,
+			   struct msi_vector *v, unsigned cpu, irq_fn *fn,
+			   void *arg, const char *name)
 {
+	struct msi *m = p->msi;
 	int vector;
 
 	if (!msi_has_block(m)) {
@@ -173,7 +174,7 @@ static int msi_vector_take(irq_take *take, struct msi *m, struct msi_vector *v,
 		return vector;
 	*v = (struct msi_vector){
 		.vector = (unsigned)vector, .cpu = cpu, .fn = fn, .arg = arg,
-		.off = true,
+		.off = true, .p = p,
 	};
 	if (msi_is_soft(m))
 		irq_block_own(cpu, v->vector, msi_soft_irq, v, name);
@@ -203,6 +204,22 @@ static void msi_vector_give(struct msi *m, struct msi_vector *v)
 	}
 }
 
+/* In interrupt context: the driver may unmask it when it knows better. */
+static void msi_storm(void *arg)
+{
+	struct msi_vector *v = arg;
+	struct msi *m = v->p->msi;
+
+	v->held = true;
+	m->ops->mask(v->p, m, (unsigned)(v - m->v), true);
+}
+
+void msi_watch(struct msi_vector *v, unsigned cpu, unsigned vector)
+{
+	if (!msi_is_soft(v->p->msi))	/* else it would come all the same */
+		irq_on_storm(cpu, vector, msi_storm, v);
+}
+
 int msi_connect(struct pci_dev *p, unsigned nr, unsigned cpu, irq_fn *fn,
 		void *arg, const char *name)
 {
@@ -220,12 +237,13 @@ int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
 		return -EINVAL;
 	if (v->vector)
 		return -EBUSY;
-	err = msi_vector_take(take, m, v, cpu, fn, arg, name);
+	err = msi_vector_take(take, p, v, cpu, fn, arg, name);
 	if (err)
 		return err;
 	err = msi_program(p, nr);
 	if (err)
 		goto err_program;
+	msi_watch(v, cpu, v->vector);
 	m->ops->mask(p, m, nr, false);
 	return 0;
 

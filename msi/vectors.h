@@ -19,6 +19,7 @@ struct msi_vector {
 	bool held;			/* masked by its driver */
 	uint64_t before;		/* interrupts on CPUs that it left */
 	bool off;			/* MSI, masked: what comes is dropped */
+	struct pci_dev *p;		/* whose it is, while connected */
 };
 
 #define MSI_WHY_ALL	(2 * MSI_WHY + 32)	/* a reason for each of both */
@@ -87,6 +88,8 @@ int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
 
 /* The message for nr's CPU and vector into the device, which has it masked. */
 int msi_program(struct pci_dev *p, unsigned nr);
+/* A storm of that vector of cpu, which is v's, masks v. */
+void msi_watch(struct msi_vector *v, unsigned cpu, unsigned vector);
 
 /* The CPUs that p's driver wants interrupts on. */
 struct cpu_set irqs_allowed(const struct pci_dev *p);

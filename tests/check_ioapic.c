@@ -284,6 +284,25 @@ START_TEST(a_shared_user_is_freed_only_when_no_handler_runs)
 }
 END_TEST
 
+static void hold_level(void *arg)
+{
+	host_time_advance(NSEC_PER_USEC);
+	if (!(rte(21) & IOAPIC_RTE_MASKED) && ++hits_a < 1000000)
+		cpu_send_ipi(cpu_id(), rte(21) & 0xff);
+}
+
+START_TEST(a_level_that_is_held_masks_its_pin)
+{
+	ck_assert_int_eq(ioapic_gsi_request(21, IRQ_GSI_LEVEL, 1, hold_level,
+					    NULL, "held"), 0);
+	cpu_send_ipi(1, rte(21) & 0xff);
+	ck_assert(rte(21) & IOAPIC_RTE_MASKED);
+	ck_assert_uint_lt(hits_a, 1000000);
+	ck_assert_uint_eq(irq_storm_count(1), 1);
+	ioapic_gsi_free(21, hold_level, NULL);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = suite_group("ioapic", setup, teardown, 0);
@@ -299,5 +318,6 @@ int main(void)
 	tcase_add_test(tc, out_of_memory_leaves_the_pin_masked);
 	tcase_add_test(tc, a_cpu_with_a_long_apic_id_is_refused);
 	tcase_add_test(tc, a_shared_user_is_freed_only_when_no_handler_runs);
+	tcase_add_test(tc, a_level_that_is_held_masks_its_pin);
 	return suite_run("ioapic");
 }

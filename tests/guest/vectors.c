@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The vectors of each CPU, and what becomes of interrupts that nobody asked for
- * or that come twice (RELIABILITY I1, I4, I6). The CPU interrupts itself, by
+ * or that come twice (RELIABILITY I1, I4, I6,
+ * I11). The CPU interrupts itself, by
  * the local APIC: what a device's message does from there on is the same.
  *
  * How one could be fooled: an interrupt that is not ended (EOI) shows only in
@@ -11,10 +12,15 @@
  * service: so the handler is also entered as the APIC would, without a message.
  */
 #include "core/cpu.h"
+#include "core/dma.h"
+#include "core/io.h"
 #include "core/irq.h"
 #include "core/lapic.h"
+#include "core/pci.h"
 #include "core/percpu.h"
 #include "core/report.h"
+#include "core/storm.h"
+#include "msi/msi.h"
 #include "sched/sched.h"
 
 #define VECTORS_WAIT	NSEC_PER_SEC
@@ -361,4 +367,121 @@ KTEST(vectors, taken_by_every_cpu_at_once_each_reaches_its_own_handler)
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
 		strays -= irq_unowned_count(cpu);
 	KEXPECT_EQ(t, strays, 0);
+}
+
+/* ---- a device that does not stop: edu (QEMU's docs/specs/edu.txt) ---- */
+
+#define EDU_RAISE	0x60		/* wo: sets interrupt status bits */
+#define EDU_ACK		0x64		/* wo: clears them */
+
+static struct {
+	struct pci_dev *p;
+	struct io io;
+	bool attached;			/* by us */
+	nsec_t end;			/* for a kernel that masks nothing */
+	unsigned count;			/* atomic */
+} edu;
+
+/* Leaves the level held, or with a message asks for the next one. */
+static void edu_irq(void *arg)
+{
+	__atomic_fetch_add(&edu.count, 1, __ATOMIC_RELAXED);
+	if (time_now() >= edu.end)
+		io_write32(&edu.io, EDU_ACK, 1);
+	else if (msi_vectors(edu.p))
+		io_write32(&edu.io, EDU_RAISE, 1);
+}
+
+static bool edu_start(struct ktest_run *t)
+{
+	struct pci_dev *p;
+
+	edu.p = NULL;
+	list_for_each(p, &pci_devices, node)
+		if (p->vendor == 0x1234 && p->device == 0x11e8 && !p->driver)
+			edu.p = p;
+	if (!edu.p) {
+		ktest_skip(t, "no edu device");
+		return false;
+	}
+	edu.count = 0;
+	edu.end = time_now() + 2 * VECTORS_WAIT;
+	edu.attached = !edu.p->dev.dma.ops;
+	if (edu.attached && !KEXPECT_EQ(t, dma_attach(&edu.p->dev), 0))
+		return false;
+	pci_enable_memory(edu.p);
+	if (KEXPECT_EQ(t, pci_map_bar(edu.p, 0, &edu.io), 0))
+		return true;
+	if (edu.attached)
+		dma_detach(&edu.p->dev);
+	return false;
+}
+
+static void edu_end(void)
+{
+	io_write32(&edu.io, EDU_ACK, 1);
+	io_unmap(&edu.io);
+	if (edu.attached)
+		dma_detach(&edu.p->dev);
+}
+
+/* Too slow for a storm: on a CPU that is emulated, or a host that is busy. */
+static bool edu_is_slow(unsigned came, nsec_t took)
+{
+	return came < 4 * STORM_WINDOW * (took / STORM_QUICK);
+}
+
+/* Raised by the CPU that is to drown in it. */
+static void edu_expect_storm(struct ktest_run *t, const char *metric)
+{
+	unsigned cpu = cpu_id(), came;
+	uint64_t before = irq_storm_count(cpu);
+	nsec_t start = time_now(), took;
+
+	io_write32(&edu.io, EDU_RAISE, 1);
+	poll_mem_until(irq_storm_count(cpu) > before, edu.end);
+	took = time_now() - start;
+	came = __atomic_load_n(&edu.count, __ATOMIC_RELAXED);
+	if (edu_is_slow(came, took)) {
+		ktest_skip(t, "only %u interrupts in %llu ms", came,
+			   (unsigned long long)(took / NSEC_PER_MSEC));
+		return;
+	}
+	thread_sleep(20 * NSEC_PER_MSEC);	/* for what must not come */
+	KEXPECT_EQ(t, irq_storm_count(cpu) - before, 1);
+	KEXPECT_EQ(t, __atomic_load_n(&edu.count, __ATOMIC_RELAXED), came);
+	KEXPECT_MSG(t, took < VECTORS_WAIT, "masked after %llu ms",
+		    (unsigned long long)(took / NSEC_PER_MSEC));
+	ktest_metric(metric, took, "ns");
+}
+
+KTEST(vectors, a_level_that_is_held_is_masked_within_a_second)
+{
+	unsigned gsi, flags;
+
+	if (!edu_start(t))
+		return;
+	pci_enable_intx(edu.p, true);
+	if (KEXPECT_EQ(t, pci_intx_gsi(edu.p, &gsi, &flags), 0) &&
+	    KEXPECT_EQ(t, irq_gsi_request(gsi, flags, cpu_id(), edu_irq, NULL,
+					  "edu"), 0)) {
+		edu_expect_storm(t, "storm_level_masked_after");
+		irq_gsi_free(gsi, edu_irq, NULL);
+	}
+	pci_enable_intx(edu.p, false);
+	edu_end();
+}
+
+KTEST(vectors, messages_without_end_are_masked_within_a_second)
+{
+	if (!edu_start(t))
+		return;
+	if (KEXPECT_EQ(t, msi_alloc(edu.p, 1, 1), 1) &&
+	    KEXPECT_EQ(t, pci_enable_master(edu.p), 0) &&
+	    KEXPECT_EQ(t, msi_connect(edu.p, 0, cpu_id(), edu_irq, NULL,
+				      "edu"), 0))
+		edu_expect_storm(t, "storm_msi_masked_after");
+	pci_disable_master(edu.p);
+	msi_free(edu.p);
+	edu_end();
 }
