@@ -21,6 +21,39 @@ static unsigned irq_cmd_next(unsigned cpu, unsigned v)
 	return v;
 }
 
+/* The next vector after v that came to cpu with no owner, or IRQ_VECTORS_ALL. */
+static unsigned irq_cmd_next_stray(unsigned cpu, unsigned v)
+{
+	while (++v < IRQ_VECTORS_ALL)
+		if (irq_stray_count(cpu, v))
+			break;
+	return v;
+}
+
+static void irq_cmd_strays(unsigned cpu)
+{
+	unsigned v = irq_cmd_next_stray(cpu, 0);
+
+	for (; v < IRQ_VECTORS_ALL; v = irq_cmd_next_stray(cpu, v))
+		console_printf("%3u  0x%02x  %12llu  (came with no owner)\n", cpu,
+			       v, (unsigned long long)irq_stray_count(cpu, v));
+	console_printf("%3u     -  %12llu  (no owner)\n", cpu,
+		       (unsigned long long)irq_unowned_count(cpu));
+}
+
+/* How the matrix stands, and what went wrong. */
+static void irq_cmd_room(unsigned cpu)
+{
+	struct vector_stats st = vector_stats(cpu);
+
+	console_printf("%3u  %u vectors used (%u at most), %u reserved, %u free, "
+		       "%llu refused; %llu spurious, %llu storms\n", cpu,
+		       st.used, st.high, st.reserved, st.free,
+		       (unsigned long long)st.failures,
+		       (unsigned long long)irq_spurious_count(cpu),
+		       (unsigned long long)irq_storm_count(cpu));
+}
+
 static void irq_cmd_cpu(unsigned cpu)
 {
 	unsigned v = irq_cmd_next(cpu, IRQ_VECTOR_FIRST - 1);
@@ -29,8 +62,8 @@ static void irq_cmd_cpu(unsigned cpu)
 		console_printf("%3u  0x%02x  %12llu  %s\n", cpu, v,
 			       (unsigned long long)irq_count(cpu, v),
 			       irq_name(cpu, v));
-	console_printf("%3u     -  %12llu  (no owner)\n", cpu,
-		       (unsigned long long)irq_unowned_count(cpu));
+	irq_cmd_strays(cpu);
+	irq_cmd_room(cpu);
 }
 
 /* One device: its kind, and for each vector where it goes and how it stands. */
@@ -71,6 +104,41 @@ static const struct monitor_cmd irq_monitor_cmd = {
 };
 MONITOR_CMD(irq_monitor_cmd);
 
+static void irq_report_strays(unsigned cpu)
+{
+	unsigned v = irq_cmd_next_stray(cpu, 0);
+	struct json j;
+
+	json_begin(&j, "irq_unowned");
+	json_u64(&j, "cpu", cpu);
+	json_u64(&j, "count", irq_unowned_count(cpu));
+	json_end(&j);
+	for (; v < IRQ_VECTORS_ALL; v = irq_cmd_next_stray(cpu, v)) {
+		json_begin(&j, "irq_stray");
+		json_u64(&j, "cpu", cpu);
+		json_u64(&j, "vector", v);
+		json_u64(&j, "count", irq_stray_count(cpu, v));
+		json_end(&j);
+	}
+}
+
+static void irq_report_room(unsigned cpu)
+{
+	struct vector_stats st = vector_stats(cpu);
+	struct json j;
+
+	json_begin(&j, "vectors");
+	json_u64(&j, "cpu", cpu);
+	json_u64(&j, "used", st.used);
+	json_u64(&j, "high", st.high);
+	json_u64(&j, "reserved", st.reserved);
+	json_u64(&j, "free", st.free);
+	json_u64(&j, "refused", st.failures);
+	json_u64(&j, "spurious", irq_spurious_count(cpu));
+	json_u64(&j, "storms", irq_storm_count(cpu));
+	json_end(&j);
+}
+
 static void irq_report_cpu(unsigned cpu)
 {
 	unsigned v = irq_cmd_next(cpu, IRQ_VECTOR_FIRST - 1);
@@ -84,10 +152,8 @@ static void irq_report_cpu(unsigned cpu)
 		json_u64(&j, "count", irq_count(cpu, v));
 		json_end(&j);
 	}
-	json_begin(&j, "irq_unowned");
-	json_u64(&j, "cpu", cpu);
-	json_u64(&j, "count", irq_unowned_count(cpu));
-	json_end(&j);
+	irq_report_strays(cpu);
+	irq_report_room(cpu);
 }
 
 void irq_report(void)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/cpu.h"
+#include "msi/msi.h"
 #include "tests/host/host.h"
 #include "tests/host/suite.h"
 
@@ -277,6 +278,151 @@ START_TEST(a_pin_is_shared_by_level_handlers_and_freed_one_by_one)
 }
 END_TEST
 
+#define STORM_END	1000000u	/* interrupts; after 100 ms it is one */
+
+static struct {
+	int vector;
+	unsigned came, masked;
+} stormy;
+
+static void come_again(void *arg)
+{
+	host_time_advance(NSEC_PER_USEC);
+	if (!stormy.masked && ++stormy.came < STORM_END)
+		cpu_send_ipi(cpu_id(), stormy.vector);
+}
+
+static void mask_it(void *arg)
+{
+	ck_assert_ptr_eq(arg, &stormy);
+	ck_assert(!cpu_irqs_on());
+	stormy.masked++;
+}
+
+static void start_storm(unsigned cpu, bool can_mask)
+{
+	stormy.came = stormy.masked = 0;
+	stormy.vector = irq_alloc(cpu, come_again, NULL, "stormy");
+	if (can_mask)
+		irq_on_storm(cpu, stormy.vector, mask_it, &stormy);
+	cpu_send_ipi(cpu, stormy.vector);
+}
+
+START_TEST(a_storm_is_masked_logged_and_counted_each_time)
+{
+	host_set_cpus(2);
+	start_storm(1, true);
+	ck_assert_uint_eq(stormy.masked, 1);
+	ck_assert_uint_lt(stormy.came, STORM_END);
+	ck_assert_uint_eq(irq_storm_count(1), 1);
+	ck_assert_uint_eq(irq_storm_count(0), 0);
+	ck_assert(host_logged("CPU 1 does nothing but vector"));
+	ck_assert(host_logged("(stormy)"));
+	stormy.masked = 0;
+	cpu_send_ipi(1, stormy.vector);
+	ck_assert_uint_eq(stormy.masked, 1);
+	ck_assert_uint_eq(irq_storm_count(1), 2);
+	irq_free(1, stormy.vector);
+}
+END_TEST
+
+START_TEST(a_storm_that_nobody_can_mask_is_counted_once_an_owner)
+{
+	for (unsigned owner = 1; owner <= 2; owner++) {
+		start_storm(0, false);
+		ck_assert_uint_eq(stormy.came, STORM_END);
+		ck_assert_uint_eq(irq_storm_count(0), owner);
+		irq_free(0, stormy.vector);
+	}
+	ck_assert(host_logged("nobody can mask it"));
+}
+END_TEST
+
+START_TEST(a_vector_as_often_from_a_busy_device_is_no_storm)
+{
+	stormy.masked = 1;		/* come_again() does not send */
+	stormy.vector = irq_alloc(0, come_again, NULL, "busy");
+	for (unsigned i = 0; i < STORM_END; i++)
+		cpu_send_ipi(0, stormy.vector);
+	ck_assert_uint_eq(irq_storm_count(0), 0);
+	irq_free(0, stormy.vector);
+}
+END_TEST
+
+START_TEST(what_has_no_owner_is_counted_by_vector)
+{
+	host_set_cpus(2);
+	cpu_send_ipi(1, 0x20);
+	cpu_send_ipi(1, 0x20);
+	cpu_send_ipi(1, IRQ_VECTOR_SPURIOUS - 1);
+	cpu_send_ipi(1, IRQ_VECTOR_SPURIOUS);
+	ck_assert_uint_eq(irq_stray_count(1, 0x20), 2);
+	ck_assert_uint_eq(irq_stray_count(1, IRQ_VECTOR_SPURIOUS - 1), 1);
+	ck_assert_uint_eq(irq_stray_count(0, 0x20), 0);
+	ck_assert_uint_eq(irq_stray_count(1, 256), 0);
+	ck_assert_uint_eq(irq_unowned_count(1), 3);
+	ck_assert_uint_eq(irq_spurious_count(1), 1);
+}
+END_TEST
+
+START_TEST(spread_vectors_reach_the_cpu_that_was_said)
+{
+	struct cpu_set set = { { 0x6 } };
+	unsigned hits = 0, cpu[2];
+	int v[2];
+
+	host_set_cpus(3);
+	for (unsigned i = 0; i < 2; i++) {
+		v[i] = irq_alloc_spread(&set, note, &hits, "dev", &cpu[i]);
+		ck_assert_uint_eq(cpu[i], 1 + i);
+		cpu_send_ipi(cpu[i], v[i]);
+		ck_assert_uint_eq(cpu_seen, 1 + i);
+	}
+	ck_assert_uint_eq(hits, 2);
+	ck_assert_int_eq(irq_alloc_spread(&set, NULL, NULL, "dev", &cpu[0]),
+			 -EINVAL);
+	irq_free(cpu[0], v[0]);
+	irq_free(cpu[1], v[1]);
+	ck_assert_uint_eq(vector_stats(1).used, 0);
+}
+END_TEST
+
+START_TEST(reserved_room_becomes_a_vector_and_room_again)
+{
+	struct cpu_set set = { { 1 } };
+	int v;
+
+	ck_assert_int_eq(irq_alloc_reserved(0, note, NULL, "dev"), -EINVAL);
+	ck_assert_int_eq(vector_reserve(&set), 0);
+	v = irq_alloc_reserved(0, note, NULL, "dev");
+	cpu_send_ipi(0, v);
+	ck_assert_uint_eq(calls, 1);
+	irq_free(0, v);
+	ck_assert_uint_eq(vector_stats(0).reserved, 1);
+	vector_unreserve(&set);
+}
+END_TEST
+
+START_TEST(the_report_says_what_is_taken_and_what_went_wrong)
+{
+	struct cpu_set set = { { 1 } };
+	int v = irq_alloc(0, note, NULL, "dev");
+
+	ck_assert_int_eq(vector_reserve(&set), 0);
+	cpu_send_ipi(0, 0x99);
+	cpu_send_ipi(0, IRQ_VECTOR_SPURIOUS);
+	irq_report();
+	ck_assert_ptr_nonnull(strstr(host_console(),
+		"{\"event\":\"irq_stray\",\"cpu\":0,\"vector\":153,\"count\":1}"));
+	ck_assert_ptr_nonnull(strstr(host_console(),
+		"{\"event\":\"vectors\",\"cpu\":0,\"used\":1,\"high\":1,"
+		"\"reserved\":1,\"free\":206,\"refused\":0,\"spurious\":1,"
+		"\"storms\":0}"));
+	irq_free(0, v);
+	vector_unreserve(&set);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = suite_group("irq", host_start, host_finish, 0);
@@ -298,5 +444,12 @@ int main(void)
 	tcase_add_test_raise_signal(tc, free_of_a_vector_that_nobody_owns_panics,
 				    SIGABRT);
 	tcase_add_test(tc, a_pin_is_shared_by_level_handlers_and_freed_one_by_one);
+	tcase_add_test(tc, a_storm_is_masked_logged_and_counted_each_time);
+	tcase_add_test(tc, a_storm_that_nobody_can_mask_is_counted_once_an_owner);
+	tcase_add_test(tc, a_vector_as_often_from_a_busy_device_is_no_storm);
+	tcase_add_test(tc, what_has_no_owner_is_counted_by_vector);
+	tcase_add_test(tc, spread_vectors_reach_the_cpu_that_was_said);
+	tcase_add_test(tc, reserved_room_becomes_a_vector_and_room_again);
+	tcase_add_test(tc, the_report_says_what_is_taken_and_what_went_wrong);
 	return suite_run("irq");
 }
