@@ -201,14 +201,35 @@ static void ioapic_wait_idle(struct ioapic_pin *pin)
 		      pin->vector);
 }
 
-/* Destination before the low half, which unmasks. */
+static uint32_t ioapic_low_half(const struct ioapic_pin *pin)
+{
+	return pin->vector |
+	       (pin->flags & IRQ_GSI_LEVEL ? IOAPIC_RTE_LEVEL : 0) |
+	       (pin->flags & IRQ_GSI_ACTIVE_LOW ? IOAPIC_RTE_LOW : 0);
+}
+
+/*
+ * Destination before the low half, which unmasks. Masked and edge at first: if
+ * the EOI of this pin's last interrupt named a vector that it no longer had,
+ * that ends the wait for it.
+ */
 static void ioapic_route(struct ioapic *a, unsigned n, struct ioapic_pin *pin)
 {
+	ioapic_write(a, IOAPIC_REDTBL(n), IOAPIC_RTE_MASKED);
 	ioapic_write(a, IOAPIC_REDTBL(n) + 1,
 		     FIELD_PREP(IOAPIC_RTE_DEST, cpu_apic_id(pin->cpu)));
-	ioapic_write(a, IOAPIC_REDTBL(n), pin->vector |
-		     (pin->flags & IRQ_GSI_LEVEL ? IOAPIC_RTE_LEVEL : 0) |
-		     (pin->flags & IRQ_GSI_ACTIVE_LOW ? IOAPIC_RTE_LOW : 0));
+	ioapic_write(a, IOAPIC_REDTBL(n), ioapic_low_half(pin));
+}
+
+/*
+ * All else stays: a pin that is level no longer does not see its line go, and
+ * would bring an interrupt that is over when it is routed again.
+ */
+static void ioapic_mask_locked(struct ioapic *a, struct ioapic_pin *pin)
+{
+	spin_assert_held(&ioapics.lock);
+	ioapic_write(a, IOAPIC_REDTBL(pin->gsi - a->gsi_base),
+		     ioapic_low_half(pin) | IOAPIC_RTE_MASKED);
 }
 
 /* A legacy interrupt's number, trigger and polarity may be overridden. */
@@ -240,7 +261,7 @@ static void ioapic_mask(unsigned gsi)
 	if (!a)
 		return;
 	irq = spin_lock(&ioapics.lock);
-	ioapic_write(a, IOAPIC_REDTBL(gsi - a->gsi_base), IOAPIC_RTE_MASKED);
+	ioapic_mask_locked(a, pin);
 	spin_unlock(&ioapics.lock, irq);
 }
 
@@ -357,8 +378,7 @@ void irq_gsi_free(unsigned gsi, irq_fn *fn, void *arg)
 	here = cpu == cpu_id();		/* then nobody but a caller is in it */
 	u = ioapic_take_user_locked(pin, fn, arg);
 	if (u && !pin->users) {
-		ioapic_write(a, IOAPIC_REDTBL(gsi - a->gsi_base),
-			     IOAPIC_RTE_MASKED);
+		ioapic_mask_locked(a, pin);
 		vector = pin->vector;
 		pin->vector = 0;
 	}

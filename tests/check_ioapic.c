@@ -284,6 +284,21 @@ START_TEST(a_shared_user_is_freed_only_when_no_handler_runs)
 }
 END_TEST
 
+/* Else a line that goes in the meantime is remembered as still there. */
+START_TEST(a_level_pin_that_is_masked_stays_level)
+{
+	unsigned level = IRQ_GSI_LEVEL | IRQ_GSI_ACTIVE_LOW;
+	uint32_t how = IOAPIC_RTE_MASKED | IOAPIC_RTE_LEVEL | IOAPIC_RTE_LOW;
+
+	ck_assert_int_eq(ioapic_gsi_request(21, level, 0, handler_a, NULL,
+					    "a"), 0);
+	ioapic_gsi_mask(21);
+	ck_assert_uint_eq(rte(21) & how, how);
+	ioapic_gsi_free(21, handler_a, NULL);
+	ck_assert_uint_eq(rte(21) & how, how);
+}
+END_TEST
+
 static void hold_level(void *arg)
 {
 	host_time_advance(NSEC_PER_USEC);
@@ -318,6 +333,7 @@ int main(void)
 	tcase_add_test(tc, out_of_memory_leaves_the_pin_masked);
 	tcase_add_test(tc, a_cpu_with_a_long_apic_id_is_refused);
 	tcase_add_test(tc, a_shared_user_is_freed_only_when_no_handler_runs);
+	tcase_add_test(tc, a_level_pin_that_is_masked_stays_level);
 	tcase_add_test(tc, a_level_that_is_held_masks_its_pin);
 	return suite_run("ioapic");
 }
