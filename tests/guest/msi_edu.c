@@ -24,6 +24,7 @@
 #define EDU_RAISE	0x60		/* wo: sets status bits */
 #define EDU_ACK		0x64		/* wo: clears them */
 #define EDU_EVENTS	100000
+#define EDU_TIME	(60 * NSEC_PER_SEC)	/* a slow host makes fewer */
 #define EDU_TURN	100		/* events until the next CPU's turn */
 
 static struct {
@@ -266,12 +267,13 @@ KTEST(msi, a_data_word_rewritten_between_events_moves_the_interrupt)
 	edu_end();
 }
 
-/* Until the first that is lost. */
+/* Until the first that is lost, or the end of the time. */
 static unsigned edu_many(void)
 {
+	nsec_t deadline = time_now() + EDU_TIME;
 	unsigned n;
 
-	for (n = 0; n < EDU_EVENTS; n++) {
+	for (n = 0; n < EDU_EVENTS && time_now() < deadline; n++) {
 		if (n % EDU_TURN == 0) {
 			msi_disconnect(edu.p, 0);
 			if (edu_connect(n / EDU_TURN % cpu_count()))
@@ -288,14 +290,21 @@ static unsigned edu_many(void)
 KTEST(msi, of_100000_messages_none_is_lost_doubled_or_misrouted)
 {
 	nsec_t start;
+	unsigned n;
 
 	if (!edu_ready(t))
 		return;
 	start = time_now();
-	KEXPECT_EQ(t, edu_many(), EDU_EVENTS);
-	ktest_metric("a_message", (time_now() - start) / EDU_EVENTS, "ns");
+	n = edu_many();
+	ktest_metric("a_message", (time_now() - start) / MAX(n, 1u), "ns");
 	thread_sleep(MSIX_RIG_QUIET);
-	KEXPECT_EQ(t, edu.v.seen, EDU_EVENTS);
+	KEXPECT(t, n > 0);
+	KEXPECT_EQ(t, edu.v.fired, n);
+	KEXPECT_EQ(t, edu.v.seen, n);
 	KEXPECT_EQ(t, edu.v.doubled + edu.v.misrouted, 0);
+	if (n < EDU_EVENTS && !t->failures)
+		ktest_skip(t, "a slow host: %u of %u in %llu s, none lost", n,
+			   EDU_EVENTS,
+			   (unsigned long long)(EDU_TIME / NSEC_PER_SEC));
 	edu_end();
 }
