@@ -388,6 +388,16 @@ void nvme_all_irq(void *ctrl)
 		nvme_queue_irq(&c->io[i]);
 }
 
+bool nvme_any_waits(void *ctrl)
+{
+	struct nvme_ctrl *c = ctrl;
+
+	for (unsigned i = 0; i < c->nio; i++)
+		if (nvme_queue_waits(&c->io[i]))
+			return true;
+	return false;
+}
+
 /* ---- start and stop ---- */
 
 int nvme_revive(struct nvme_ctrl *c)

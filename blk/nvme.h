@@ -26,8 +26,12 @@
 #define NVME_NAMESPACES		16	/* that we take per controller */
 #define NVME_TRANSFER_MAX	KIB(256) /* bytes per request */
 
-#define NVME_TICK		NSEC_PER_SEC	/* the watchdog looks that often */
-#define NVME_TIMEOUT_TICKS	5	/* whole ticks an I/O command may take */
+/*
+ * The watchdog looks that often while commands are in flight: two looks find a
+ * lost interrupt, and that is to be within a second.
+ */
+#define NVME_TICK		(250 * NSEC_PER_MSEC)
+#define NVME_TIMEOUT_TICKS	20	/* whole ticks an I/O command may take */
 #define NVME_ADMIN_TIMEOUT	(5 * NSEC_PER_SEC)
 #define NVME_SHUTDOWN_TIMEOUT	(5 * NSEC_PER_SEC)
 #define NVME_RESETS		3	/* in a row with no answer: it is dead */
@@ -116,6 +120,8 @@ struct nvme_ctrl {
 	bool watching;			/* the watchdog is armed */
 	bool ticking;			/* and looks just now */
 	bool want_reset, want_stop;
+	bool want_look;			/* an answer waits for its interrupt */
+	bool looking, blind;		/* just now; and not any more */
 	struct timer watchdog;
 	struct waitq wq;		/* the recovery thread waits here */
 
@@ -146,6 +152,9 @@ void nvme_stop(struct nvme_ctrl *c);
 struct driver;
 extern const struct driver nvme_driver;
 
+/* For irq_watch(), with the same arguments: does a new completion wait? */
+bool nvme_queue_waits(void *queue);
+bool nvme_any_waits(void *ctrl);
 /* Interrupt handlers: one queue; or all of them, when they share a vector. */
 void nvme_queue_irq(void *queue);
 void nvme_all_irq(void *ctrl);
@@ -176,6 +185,8 @@ void nvme_fail(struct nvme_ctrl *c, int overdue, int other);
 int nvme_start_recovery(struct nvme_ctrl *c);	/* 0, -ENOMEM */
 /* No tick and no reset from here on, and no new request. Thread context. */
 void nvme_stop_recovery(struct nvme_ctrl *c);
+/* Nobody looks for lost interrupts from here on. Before the vectors go. */
+void nvme_stop_looking(struct nvme_ctrl *c);
 /*
  * Arm the watchdog; for who pushes a command while it is not watching, and
  * before he lets go of the queue's lock: the queue may be refusing and the
@@ -200,7 +211,8 @@ void nvme_queue_ring_locked(struct nvme_queue *q);
 /* Answer what has completed; returns how many completions there were. */
 unsigned nvme_queue_reap(struct nvme_queue *q);
 /* What the watchdog does: found in flight, and overdue after a last look. */
-void nvme_queue_watch(struct nvme_queue *q, bool *inflight, bool *overdue);
+void nvme_queue_watch(struct nvme_queue *q, bool *inflight, bool *overdue,
+		      bool *waits);
 /*
  * Answer everything in flight: with overdue what took too long, with other
  * the rest. The device must not do DMA any more.

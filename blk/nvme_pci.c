@@ -32,8 +32,11 @@ static int nvme_pci_alloc(struct pci_dev *p, struct nvme_ctrl *c)
 
 static int nvme_pci_connect(struct pci_dev *p, struct nvme_ctrl *c)
 {
-	if (c->nvec == 1)
-		return irq_vectors_connect(p, 0, nvme_all_irq, c, c->name);
+	if (c->nvec == 1) {
+		int err = irq_vectors_connect(p, 0, nvme_all_irq, c, c->name);
+
+		return err ? err : irq_watch(p, 0, nvme_any_waits);
+	}
 	for (unsigned i = 0; i < c->nio; i++) {
 		struct nvme_queue *q = &c->io[i];
 		char name[16];
@@ -41,6 +44,8 @@ static int nvme_pci_connect(struct pci_dev *p, struct nvme_ctrl *c)
 
 		fmt_snprintf(name, sizeof(name), "%sq%u", c->name, q->id);
 		err = irq_vectors_connect(p, q->vector, nvme_queue_irq, q, name);
+		if (!err)
+			err = irq_watch(p, q->vector, nvme_queue_waits);
 		if (err)
 			return err;
 	}
@@ -77,6 +82,7 @@ static int nvme_pci_probe(struct pci_dev *p)
 	return 0;
 
 err_connect:
+	nvme_stop_looking(c);
 	irq_vectors_free(p);
 	nvme_stop(c);
 err_start:
@@ -96,6 +102,7 @@ static void nvme_pci_stop(struct pci_dev *p)
 {
 	struct nvme_ctrl *c = p->drvdata;
 
+	nvme_stop_looking(c);
 	irq_vectors_free(p);
 	nvme_stop(c);
 	pci_disable_master(p);

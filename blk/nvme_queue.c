@@ -16,7 +16,7 @@
 #include "core/log.h"
 #include "core/string.h"
 
-#define NVME_LATE_TICKS		2	/* an interrupt is not that slow */
+#define NVME_LATE_TICKS		8	/* an interrupt is not that slow */
 
 static size_t nvme_queue_sq_bytes(const struct nvme_queue *q)
 {
@@ -302,32 +302,30 @@ static uint32_t nvme_queue_age_locked(const struct nvme_queue *q)
 	return age;
 }
 
-/*
- * Only commands that are old enough are looked for: the interrupt of a young
- * one may just be on its way.
- */
-static void nvme_queue_look_locked(struct nvme_queue *q, struct list *done)
+static bool nvme_queue_waits_locked(const struct nvme_queue *q)
 {
-	uint64_t late = q->late;
-
-	nvme_queue_reap_locked(q, done);
-	if (q->late != late && !q->missed)
-		log_warn(q->ctrl->name, "queue %u: completion without an "
-			 "interrupt, found by looking", q->id);
-	q->missed += q->late - late;
+	return FIELD_GET(NVME_CQE_P, READ_ONCE(q->cq[q->head].dw3)) == q->phase;
 }
 
-void nvme_queue_watch(struct nvme_queue *q, bool *inflight, bool *overdue)
+void nvme_queue_watch(struct nvme_queue *q, bool *inflight, bool *overdue,
+		      bool *waits)
 {
-	struct list done = LIST_INIT(done);
 	irqflags_t flags = spin_lock(&q->lock);
 
-	if (nvme_queue_age_locked(q) >= NVME_LATE_TICKS)
-		nvme_queue_look_locked(q, &done);
 	*overdue |= nvme_queue_age_locked(q) > NVME_TIMEOUT_TICKS;
 	*inflight |= q->inflight > 0;
+	*waits |= nvme_queue_waits_locked(q);
 	spin_unlock(&q->lock, flags);
-	nvme_answer(&done);
+}
+
+bool nvme_queue_waits(void *queue)
+{
+	struct nvme_queue *q = queue;
+	irqflags_t flags = spin_lock(&q->lock);
+	bool waits = nvme_queue_waits_locked(q);
+
+	spin_unlock(&q->lock, flags);
+	return waits;
 }
 
 void nvme_queue_fail(struct nvme_queue *q, int overdue, int other)

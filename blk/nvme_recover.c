@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When an NVMe controller does not answer: the watchdog notices, in interrupt
- * context, and the recovery thread acts (see nvme.c).
+ * When an NVMe controller does not answer, or nobody hears it: the watchdog
+ * notices, in interrupt context, and the recovery thread acts (see nvme.c).
  */
 #include "blk/nvme.h"
 
@@ -9,6 +9,9 @@
 #include "core/log.h"
 #include "core/panic.h"
 #include "core/pci.h"
+#include "msi/irqs.h"
+
+#define NVME_LOOK_WAIT	(10 * NSEC_PER_SEC)	/* it calls each CPU once */
 
 /* ---- the watchdog ---- */
 
@@ -40,13 +43,17 @@ static bool nvme_gone(struct nvme_ctrl *c)
 static void nvme_tick(struct timer *t)
 {
 	struct nvme_ctrl *c = container_of(t, struct nvme_ctrl, watchdog);
-	bool inflight = false, overdue = false;
+	bool inflight = false, overdue = false, waits = false;
 
 	WRITE_ONCE(c->ticking, true);
 	WRITE_ONCE(c->epoch, c->epoch + 1);
 	__atomic_store_n(&c->watching, false, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < c->nio; i++)
-		nvme_queue_watch(&c->io[i], &inflight, &overdue);
+		nvme_queue_watch(&c->io[i], &inflight, &overdue, &waits);
+	if (waits) {
+		WRITE_ONCE(c->want_look, true);
+		waitq_wake_all(&c->wq);
+	}
 	if (overdue || (inflight && nvme_failed(c))) {
 		WRITE_ONCE(c->want_reset, true);
 		waitq_wake_all(&c->wq);
@@ -111,16 +118,42 @@ static void nvme_recover(struct nvme_ctrl *c)
 	log_info(c->name, "works again");
 }
 
+/* An answer is there and its interrupt is not: lost, or only late? */
+static void nvme_look(struct nvme_ctrl *c)
+{
+	struct pci_dev *p = to_pci_dev(c->dev);
+
+	WRITE_ONCE(c->want_look, false);
+	WRITE_ONCE(c->looking, true);
+	cpu_mb();			/* looking, then blind: see below */
+	if (!READ_ONCE(c->blind) && irq_watch_look(p))
+		for (unsigned i = 0; i < c->nio; i++)
+			c->io[i].missed = irq_watch_lost(p, c->io[i].vector);
+	__atomic_store_n(&c->looking, false, __ATOMIC_RELEASE);
+}
+
+void nvme_stop_looking(struct nvme_ctrl *c)
+{
+	WRITE_ONCE(c->blind, true);
+	cpu_mb();
+	if (poll_mem_until(!READ_ONCE(c->looking), time_now() + NVME_LOOK_WAIT))
+		panic("%s: the look for interrupts does not end", c->name);
+}
+
 static void nvme_recovery_thread(void *arg)
 {
 	struct nvme_ctrl *c = arg;
 
 	for (;;) {
 		wait_until(&c->wq, READ_ONCE(c->want_stop) ||
-				   READ_ONCE(c->want_reset), NSEC_NEVER);
+				   READ_ONCE(c->want_reset) ||
+				   READ_ONCE(c->want_look), NSEC_NEVER);
 		if (READ_ONCE(c->want_stop))
 			return;
-		nvme_recover(c);
+		if (READ_ONCE(c->want_look))
+			nvme_look(c);
+		if (READ_ONCE(c->want_reset))
+			nvme_recover(c);
 	}
 }
 
@@ -128,7 +161,8 @@ int nvme_start_recovery(struct nvme_ctrl *c)
 {
 	waitq_init(&c->wq);
 	timer_init(&c->watchdog, nvme_tick);
-	c->want_stop = c->want_reset = c->watching = false;
+	c->want_stop = c->want_reset = c->watching = c->want_look = false;
+	c->blind = false;
 	return thread_create(SCHED_ANY_CPU, nvme_recovery_thread, c,
 			     "nvme-recovery", &c->thread);
 }

@@ -237,6 +237,16 @@ static struct vgpu_cmd *vgpu_next(struct vgpu *g)
 	return c;
 }
 
+bool vgpu_waits(void *gpu)
+{
+	struct vgpu *g = gpu;
+	irqflags_t flags = spin_lock(&g->lock);
+	bool waits = !g->broken && virtq_waits(&g->ctrlq);
+
+	spin_unlock(&g->lock, flags);
+	return waits;
+}
+
 void vgpu_service(struct vgpu *g)
 {
 	struct vgpu_cmd *c;

@@ -118,6 +118,8 @@ int vgpu_submit(struct vgpu_cmd *c, size_t len, const struct dma_seg *extra,
 void vgpu_kick(struct vgpu *g);
 /* Complete what the device has answered. Any context. */
 void vgpu_service(struct vgpu *g);
+/* For irq_watch(): is there anything to do for vgpu_service()? */
+bool vgpu_waits(void *gpu);
 /* An answer's type as an error: 0 only for the type expected. */
 int vgpu_errno(uint32_t type, uint32_t expect);
 

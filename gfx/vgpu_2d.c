@@ -10,9 +10,10 @@
 #include "core/cpu.h"
 #include "core/errno.h"
 #include "core/log.h"
+#include "msi/irqs.h"
 
 #define VGPU_TIMEOUT	(5 * NSEC_PER_SEC)	/* for one command */
-#define VGPU_IRQ_TIME	(500 * NSEC_PER_MSEC)	/* then look without one */
+#define VGPU_IRQ_TIME	(250 * NSEC_PER_MSEC)	/* between two looks */
 
 static const char *vgpu_command(uint32_t type)
 {
@@ -41,24 +42,20 @@ static bool vgpu_settled(const struct vgpu_cmd *c)
 }
 
 /*
- * An interrupt that got lost must not look like a device that died: when
- * none came for a while, look at the queue before waiting on.
+ * An interrupt that got lost must not look like a device that died: while
+ * none comes, the watchdog looks, and the second look finds it.
  */
 static int vgpu_wait_irq(struct vgpu_cmd *c, nsec_t deadline)
 {
 	struct vgpu *g = c->g;
-	nsec_t look = MIN(deadline, time_now() + VGPU_IRQ_TIME);
 
-	if (!wait_until(&g->waitq, vgpu_settled(c), look))
-		return 0;
-	vgpu_service(g);
-	if (READ_ONCE(c->finished)) {
-		g->lost_interrupts++;
-		log_warn(g->name, "%s is done, but no interrupt came",
-			 vgpu_command(c->slot->req.hdr.type));
-		return 0;
+	while (wait_until(&g->waitq, vgpu_settled(c),
+			  MIN(deadline, time_now() + VGPU_IRQ_TIME))) {
+		if (time_now() >= deadline)
+			return -ETIMEDOUT;
+		g->lost_interrupts += irq_watch_look(g->vd.pci);
 	}
-	return wait_until(&g->waitq, vgpu_settled(c), deadline);
+	return 0;
 }
 
 static int vgpu_wait_polled(struct vgpu_cmd *c, nsec_t deadline)

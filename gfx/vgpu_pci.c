@@ -52,6 +52,8 @@ static int vgpu_pci_connect(struct vgpu *g, struct pci_dev *p)
 	if (err)
 		goto err_start;
 	err = fn ? irq_vectors_connect(p, VGPU_VECTOR, fn, g, "vgpu") : -ENODEV;
+	if (!err)
+		err = irq_watch(p, VGPU_VECTOR, vgpu_waits);
 	g->polled = err != 0;
 	if (err)
 		log_warn(g->name, "no interrupt (%s): polling",

@@ -50,8 +50,7 @@ static void msi_drain_look(void *arg)
 	d->pending = cpu_irq_pending(d->vector);
 }
 
-/* True when cpu has said that vector does not wait there. */
-static bool msi_drained(unsigned cpu, unsigned vector)
+bool msi_drained(unsigned cpu, unsigned vector)
 {
 	struct msi_drain d = { .vector = vector, .pending = true };
 

@@ -15,24 +15,6 @@
 #include "core/string.h"
 #include "msi/vectors.h"
 
-#define IRQS_WHY	(MSI_WHY_ALL + 64)
-
-struct irqs {
-	char why[IRQS_WHY];
-	bool intx;
-	/* the pin: */
-	unsigned gsi, flags;
-	bool connected;
-	irq_fn *fn;
-	void *arg;
-	uint64_t count;			/* owner CPU, interrupts off */
-	/* all: */
-	struct cpu_set among;
-	unsigned reserved_from, reserved_end;	/* with room set aside */
-	unsigned n;
-	unsigned cpu[];			/* of each vector */
-};
-
 static void __printf(2, 3) irqs_say(struct irqs *q, const char *fmt, ...)
 {
 	size_t len = strlen(q->why);
@@ -101,17 +83,18 @@ static int irqs_least(const struct cpu_set *set)
 static int irqs_place_one(struct irqs *q, const struct irq_hints *h,
 			  unsigned nr)
 {
-	int cpu = h->managed && nr >= h->pre ?
-		  irqs_kth(&q->among, nr - h->pre) : irqs_least(&q->among);
+	unsigned pre = q->n > h->pre ? h->pre : 0;	/* else all share */
+	int cpu = h->managed && nr >= pre ?
+		  irqs_kth(&q->among, nr - pre) : irqs_least(&q->among);
 	struct cpu_set one;
 	int err = 0;
 
 	if (cpu < 0)
 		return cpu;
-	q->cpu[nr] = (unsigned)cpu;
+	q->v[nr].cpu = (unsigned)cpu;
 	if (q->intx)
 		return 0;
-	if (nr < h->pre) {
+	if (nr < pre) {
 		q->reserved_from = nr + 1;
 	} else {
 		one = irqs_one((unsigned)cpu);
@@ -152,7 +135,7 @@ static int irqs_place_together(struct irqs *q, const struct irq_hints *h)
 	q->among = irqs_among(h);
 	cpu = irqs_least(&q->among);
 	for (unsigned nr = 0; cpu >= 0 && nr < q->n; nr++)
-		q->cpu[nr] = (unsigned)cpu;
+		q->v[nr].cpu = (unsigned)cpu;
 	return MIN(cpu, 0);
 }
 
@@ -160,7 +143,7 @@ static int irqs_place_together(struct irqs *q, const struct irq_hints *h)
 static void irqs_unplace(struct irqs *q)
 {
 	while (q->reserved_end > q->reserved_from) {
-		struct cpu_set one = irqs_one(q->cpu[--q->reserved_end]);
+		struct cpu_set one = irqs_one(q->v[--q->reserved_end].cpu);
 
 		vector_unreserve(&one);
 	}
@@ -231,7 +214,7 @@ int irq_alloc_vectors(struct pci_dev *p, unsigned min, unsigned max,
 		return -EBUSY;
 	if (min == 0 || max < min)
 		return -EINVAL;
-	q = heap_zalloc(sizeof(*q) + max * sizeof(q->cpu[0]));
+	q = heap_zalloc(sizeof(*q) + max * sizeof(q->v[0]));
 	if (!q)
 		return -ENOMEM;
 	n = irqs_alloc_any(p, q, min, max, h);
@@ -263,30 +246,23 @@ static void irqs_pin_interrupt(void *arg)
 	struct irqs *q = arg;
 
 	q->count++;
-	q->fn(q->arg);
+	q->v[0].fn(q->v[0].arg);
 }
 
-static int irqs_connect_pin(struct pci_dev *p, struct irqs *q, irq_fn *fn,
-			    void *arg, const char *name)
+static int irqs_connect_pin(struct pci_dev *p, struct irqs *q,
+			    const char *name)
 {
-	int err;
+	int err = irq_gsi_request(q->gsi, q->flags, q->v[0].cpu,
+				  irqs_pin_interrupt, q, name);
 
-	if (q->connected)
-		return -EBUSY;
-	q->fn = fn;
-	q->arg = arg;
-	err = irq_gsi_request(q->gsi, q->flags, q->cpu[0], irqs_pin_interrupt,
-			      q, name);
-	if (err)
-		return err;
-	q->connected = true;
-	pci_enable_intx(p, true);
-	return 0;
+	if (!err)
+		pci_enable_intx(p, true);
+	return err;
 }
 
 static void irqs_free_pin(struct pci_dev *p, struct irqs *q)
 {
-	if (!q->connected)
+	if (!q->v[0].fn)
 		return;
 	pci_enable_intx(p, false);
 	irq_gsi_free(q->gsi, irqs_pin_interrupt, q);
@@ -299,13 +275,23 @@ int irq_vectors_connect(struct pci_dev *p, unsigned nr, irq_fn *fn, void *arg,
 {
 	struct irqs *q = p->irqs;
 
+	int err;
+
 	if (!q || nr >= q->n || !fn)
 		return -EINVAL;
+	if (q->v[nr].fn)
+		return -EBUSY;
+	q->v[nr].fn = fn;
+	q->v[nr].arg = arg;
 	if (q->intx)
-		return irqs_connect_pin(p, q, fn, arg, name);
-	return msi_connect_by(nr < q->reserved_from ? irq_alloc :
-			      irq_alloc_reserved, p, nr, q->cpu[nr], fn, arg,
-			      name);
+		err = irqs_connect_pin(p, q, name);
+	else
+		err = msi_connect_by(nr < q->reserved_from ? irq_alloc :
+				     irq_alloc_reserved, p, nr, q->v[nr].cpu,
+				     fn, arg, name);
+	if (err)
+		q->v[nr].fn = NULL;
+	return err;
 }
 
 void irq_vectors_free(struct pci_dev *p)
@@ -352,7 +338,7 @@ int irq_vectors_cpu(const struct pci_dev *p, unsigned nr)
 
 	if (cpu >= 0)
 		return cpu;
-	return q && nr < q->n ? (int)q->cpu[nr] : -EINVAL;
+	return q && nr < q->n ? (int)q->v[nr].cpu : -EINVAL;
 }
 
 struct cpu_set irqs_allowed(const struct pci_dev *p)

@@ -23,7 +23,7 @@ struct irq_hints {
 	const struct cpu_set *among;
 	/*
 	 * The first pre vectors are no queue's: they go where there is most
-	 * room. Of those after them the k-th belongs to the k-th CPU of among,
+	 * room, unless there are no others; then they are queues'. Of those after them the k-th belongs to the k-th CPU of among,
 	 * round and round, if managed; else to the CPU that has fewest. Room is
 	 * set aside for them at once, and connecting takes it.
 	 * Several by MSI go together to where most room is, but without room
@@ -66,6 +66,27 @@ unsigned irq_vectors(const struct pci_dev *p);	/* how many, or 0 */
 int irq_vectors_cpu(const struct pci_dev *p, unsigned nr);
 /* Interrupts so far through vector nr. */
 uint64_t irq_vectors_count(const struct pci_dev *p, unsigned nr);
+
+/*
+ * A lost interrupt is found by who waits for it. work_waits(arg), of the same
+ * arg as the handler's, says whether the device has left work that the handler
+ * would have done: its answer is in memory, say. It is called in thread
+ * context. irq_watch() after connecting: 0 or -EINVAL.
+ */
+int irq_watch(struct pci_dev *p, unsigned nr, bool (*work_waits)(void *arg));
+/*
+ * Look at p's watched vectors: for a driver to call about twice a second while
+ * it waits for its device. Where work has waited since the look before,
+ * IRQ_WATCH_GRACE ago at least, no interrupt has come since and the CPU says
+ * that none is on its way, it was lost: the handler is run on its CPU as if it
+ * had come, and that is counted, and logged the first time. Returns how many
+ * were lost. Thread context, interrupts on, no spinlock held; not while
+ * the vectors are freed.
+ */
+#define IRQ_WATCH_GRACE	(50 * NSEC_PER_MSEC)
+unsigned irq_watch_look(struct pci_dev *p);
+/* Lost and found so far on vector nr. */
+uint64_t irq_watch_lost(const struct pci_dev *p, unsigned nr);
 
 /* Move connected vector nr to cpu, under fire: as msi_move() says. */
 int irq_set_affinity(struct pci_dev *p, unsigned nr, unsigned cpu);

@@ -73,6 +73,35 @@ static inline bool msi_is_soft(const struct msi *m)
 	return m->ops->one_message && m->n > 1 && !m->c.maskable;
 }
 
+/* ---- what a driver has, by messages or by a pin: irqs.c, watch.c ---- */
+
+struct irqs_vector {
+	unsigned cpu;
+	irq_fn *fn;			/* NULL: not connected */
+	void *arg;
+	/* watch.c: */
+	bool (*work_waits)(void *arg);	/* NULL: not watched */
+	bool suspect;			/* work waited at the last look … */
+	nsec_t since;			/* … and has since then, and … */
+	uint64_t count;			/* … so many interrupts had come */
+	uint64_t lost;
+};
+
+struct irqs {
+	char why[MSI_WHY_ALL + 64];
+	bool intx;
+	/* the pin: */
+	unsigned gsi, flags;
+	uint64_t count;			/* owner CPU, interrupts off */
+	/* all: */
+	struct cpu_set among;
+	unsigned reserved_from, reserved_end;	/* with room set aside */
+	unsigned n;
+	struct irqs_vector v[];
+};
+
+/* ---- choosing ---- */
+
 /*
  * Turn off what firmware left enabled, and find the mechanism that p's vectors
  * are to use, of those in use (IRQ_MSIX, IRQ_MSI): fills in m's ops, c and, also
@@ -85,6 +114,9 @@ int msi_choose(struct pci_dev *p, struct msi *m, unsigned use);
 typedef int irq_take(unsigned cpu, irq_fn *fn, void *arg, const char *name);
 int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
 		   unsigned cpu, irq_fn *fn, void *arg, const char *name);
+
+/* True when cpu has said that vector does not wait there. May call it. */
+bool msi_drained(unsigned cpu, unsigned vector);
 
 /* The message for nr's CPU and vector into the device, which has it masked. */
 int msi_program(struct pci_dev *p, unsigned nr);

@@ -326,6 +326,18 @@ START_TEST(managed_vectors_go_to_one_cpu_each)
 }
 END_TEST
 
+START_TEST(a_sole_vector_is_the_queues)
+{
+	struct irq_hints h = { .pre = 1, .managed = true };
+
+	probe();
+	ck_assert_int_ge(vector_alloc(0), 0);	/* others have more room */
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 5, &h), 1);
+	ck_assert_int_eq(irq_vectors_cpu(p, 0), 0);
+	irq_vectors_free(p);
+}
+END_TEST
+
 START_TEST(only_cpus_of_the_set_are_interrupted)
 {
 	struct irq_hints h = { .managed = true };
@@ -491,6 +503,7 @@ int main(void)
 
 	t = suite_group("cpu", setup, teardown, 0);
 	tcase_add_test(t, managed_vectors_go_to_one_cpu_each);
+	tcase_add_test(t, a_sole_vector_is_the_queues);
 	tcase_add_test(t, only_cpus_of_the_set_are_interrupted);
 	tcase_add_test(t, spread_vectors_go_to_the_cpu_with_most_room);
 	tcase_add_test(t, room_that_was_set_aside_is_there_when_connected);

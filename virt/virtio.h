@@ -79,6 +79,8 @@ void virtq_kick(struct virtq *q);
  * good. len and err may be NULL.
  */
 void *virtq_get(struct virtq *q, uint32_t *len, int *err);
+/* Has the device put anything there for virtq_get(), be it right or wrong? */
+bool virtq_waits(const struct virtq *q);
 /* Ask for no interrupts (a hint, 2.7.7): for a queue that is polled. */
 void virtq_quiet(struct virtq *q, bool quiet);
 

@@ -190,6 +190,11 @@ static int virtq_completed(const struct virtq *q)
 	return n > q->inflight ? -EPROTO : n;
 }
 
+bool virtq_waits(const struct virtq *q)
+{
+	return READ_ONCE(q->used->idx) != q->last_used;
+}
+
 void *virtq_get(struct virtq *q, uint32_t *len, int *err)
 {
 	struct virtq_used_elem *e;
