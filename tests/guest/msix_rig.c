@@ -221,18 +221,24 @@ err_start:
 	return err;
 }
 
-bool msix_rig_start(struct ktest_run *t)
+int msix_rig_open(void)
 {
 	struct msix_rig *r = &msix_rig;
-	int err;
 
 	memset(r, 0, sizeof(*r));
 	r->p = rig_find(&r->reads);
+	return r->p ? rig_start(r) : -ENXIO;
+}
+
+bool msix_rig_start(struct ktest_run *t)
+{
+	struct msix_rig *r = &msix_rig;
+	int err = msix_rig_open();
+
 	if (!r->p) {
 		ktest_skip(t, "no virtio-serial or virtio-rng with MSI-X");
 		return false;
 	}
-	err = rig_start(r);
 	if (err == -EPERM) {
 		ktest_skip(t, "%s without iommu_platform=on", r->p->dev.name);
 		return false;

@@ -61,9 +61,12 @@ struct pci_dev *msix_rig_find(uint16_t vendor, uint16_t device);
 int msix_rig_map(struct pci_dev *p, struct io *table_pages, struct io *table,
 		 struct io *pba_pages, struct io *pba);
 /*
- * Start the device with all its vectors allocated, masked, none connected.
- * False: the test is skipped or has failed. After true, msix_rig_stop().
+ * Start the device with all its vectors allocated, masked, none connected. 0:
+ * msix_rig_stop() has to follow. -ENXIO: there is none; -EPERM: it would bypass
+ * its IOMMU; or what virtio_start() and msi_alloc() say.
  */
+int msix_rig_open(void);
+/* The same for a test; false: it is skipped or has failed. */
 bool msix_rig_start(struct ktest_run *t);
 void msix_rig_stop(void);
 
