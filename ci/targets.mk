@@ -53,7 +53,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #: QEMU=      which QEMU (qemu-system-x86_64)
 #: TIMEOUT=   seconds until QEMU is ended (300; run at a terminal: never)
 #: S=         in-guest suites for guest, with commas between (all)
-#: B=         a group of benchmarks for bench (cpu)
+#: B=         a group of benchmarks for bench: cpu, irq (cpu)
 #: F=         fuzz targets: msi is tests/fuzz/fuzz_msi.c (all)
 #: SECONDS=   for each of them (msi 60, others 10)
 #: T=         host tests for check: nvme is tests/check_nvme.c (all)
@@ -96,7 +96,7 @@ crashes:
 
 bench:
 	$(Q)ci/deps build run bench
-	$(ci-make) kernel
+	$(ci-make) kernel $(if $(filter irq,$(B)),$(BUILD)/tour.img)
 	$(Q)ci/bench
 
 oracle:

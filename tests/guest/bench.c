@@ -75,6 +75,11 @@ void kbench_to_here(struct kbench_run *b)
 	b->stop = clock_tsc();
 }
 
+void kbench_uncounted(struct kbench_run *b)
+{
+	b->uncounted = true;
+}
+
 uint64_t kbench_ops(const struct kbench_run *b)
 {
 	return b->ops;
@@ -147,7 +152,8 @@ static void kbench_json(const struct kbench *k, const struct kbench_run *b,
 		json_u64(&j, "samples", b->samples);
 		json_u64(&j, "ops", b->ops);
 		kbench_numbers(&j, "ps", ps);
-		kbench_numbers(&j, "milliticks", milli);
+		if (!b->uncounted)
+			kbench_numbers(&j, "milliticks", milli);
 	}
 	json_str(&j, "accelerator", hyper_name());
 	json_end(&j);

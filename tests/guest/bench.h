@@ -38,7 +38,7 @@ struct kbench_run {
 	uint64_t begun, start, stop;	/* in clock_tsc()'s ticks */
 	uint64_t ops;			/* all, those of the warm-up too */
 	unsigned failures;
-	bool warm, skipped;
+	bool warm, skipped, uncounted;
 	char reason[128];
 	uint64_t ticks[KBENCH_SAMPLES];
 };
@@ -62,6 +62,11 @@ bool kbench_batch(struct kbench_run *b, unsigned ops);
 void kbench_from_here(struct kbench_run *b);
 /* ... and what comes after it is not. */
 void kbench_to_here(struct kbench_run *b);
+/*
+ * The host does part of it meanwhile, in a thread of its own: how many
+ * instructions the guest waits for it is chance, and is not reported.
+ */
+void kbench_uncounted(struct kbench_run *b);
 /* How many operations were done, whether they were timed or not. */
 uint64_t kbench_ops(const struct kbench_run *b);
 
