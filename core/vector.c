@@ -345,8 +345,11 @@ int vector_alloc_spread(const struct cpu_set *among, unsigned near,
 
 static bool vector_all_up(const struct cpu_set *on)
 {
-	for (unsigned cpu = cpu_count(); cpu < CPU_MAX; cpu++)
-		if (cpu_set_has(on, cpu))
+	unsigned up = cpu_count();
+
+	for (unsigned w = up / 64; w < ARRAY_SIZE(on->word); w++)
+		if (on->word[w] & (w == up / 64 ? UINT64_MAX << up % 64 :
+						  UINT64_MAX))
 			return false;
 	return true;
 }
@@ -363,7 +366,7 @@ int vector_reserve(const struct cpu_set *on)
 {
 	if (!vector_all_up(on))
 		return -EINVAL;
-	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
 		if (!cpu_set_has(on, cpu) ||
 		    !vector_reserve_one(&vector_cpus[cpu]))
 			continue;
@@ -375,7 +378,7 @@ int vector_reserve(const struct cpu_set *on)
 
 void vector_unreserve(const struct cpu_set *on)
 {
-	vector_unreserve_below(on, CPU_MAX);
+	vector_unreserve_below(on, cpu_count());
 }
 
 void vector_free(unsigned cpu, unsigned vector)

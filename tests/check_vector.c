@@ -94,6 +94,24 @@ START_TEST(a_cpu_that_is_not_up_is_refused)
 }
 END_TEST
 
+START_TEST(the_last_cpu_that_is_up_can_be_reserved_and_the_next_cannot)
+{
+	static const unsigned ups[] = { 1, 63, 64, 65, 127, 128, 192, 255 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ups); i++) {
+		unsigned up = ups[i];
+		struct cpu_set last = set_of(up - 1, up - 1);
+		struct cpu_set next = set_of(up, up);
+
+		host_set_cpus(up);
+		ck_assert_int_eq(vector_reserve(&next), -EINVAL);
+		ck_assert_int_eq(vector_reserve(&last), 0);
+		expect_stats(up - 1, 0, 1, 0, 0);
+		vector_unreserve(&last);
+	}
+}
+END_TEST
+
 START_TEST(the_search_goes_on_behind_the_one_found)
 {
 	fill(0, VECTOR_ROOM);
@@ -458,6 +476,7 @@ int main(void)
 	tcase_add_test(tc, a_cpu_gives_each_of_its_208_vectors_once);
 	tcase_add_test(tc, cpus_are_full_one_by_one);
 	tcase_add_test(tc, a_cpu_that_is_not_up_is_refused);
+	tcase_add_test(tc, the_last_cpu_that_is_up_can_be_reserved_and_the_next_cannot);
 	tcase_add_test(tc, the_search_goes_on_behind_the_one_found);
 	tcase_add_test(tc, a_freed_vector_rests_while_others_are_free);
 	tcase_add_test(tc,
