@@ -163,6 +163,13 @@ int irq_alloc(unsigned cpu, irq_fn *fn, void *arg, const char *name)
 	return fn ? irq_own(cpu, vector_alloc(cpu), fn, arg, name) : -EINVAL;
 }
 
+int irq_alloc_at(unsigned cpu, unsigned vector, irq_fn *fn, void *arg,
+		 const char *name)
+{
+	return fn ? irq_own(cpu, vector_alloc_at(cpu, vector), fn, arg, name) :
+	       -EINVAL;
+}
+
 int irq_alloc_reserved(unsigned cpu, irq_fn *fn, void *arg, const char *name)
 {
 	return fn ? irq_own(cpu, vector_take_reserved(cpu), fn, arg, name) :

@@ -31,6 +31,9 @@ typedef void irq_fn(void *arg);
  * command prints.
  */
 int irq_alloc(unsigned cpu, irq_fn *fn, void *arg, const char *name);
+/* The same, but this very vector: -EBUSY when it is taken. */
+int irq_alloc_at(unsigned cpu, unsigned vector, irq_fn *fn, void *arg,
+		 const char *name);
 /*
  * The same on the CPU of among, in *cpu afterwards, that has the fewest; of
  * equals on one near to the caller's. CPUs that are not up do not count.

@@ -243,6 +243,21 @@ static bool vector_set_all(uint64_t *word, uint64_t mask)
 	return true;
 }
 
+int vector_alloc_at(unsigned cpu, unsigned vector)
+{
+	struct vector_cpu *v;
+
+	if (cpu >= cpu_count() || vector - VECTOR_FIRST >= VECTOR_ROOM)
+		return -EINVAL;
+	v = &vector_cpus[cpu];
+	if (vector_claim(v, 1))
+		return vector_fail(v);
+	if (vector_set_all(&v->taken[vector / 64], BIT_ULL(vector % 64)))
+		return (int)vector;
+	__atomic_fetch_sub(&v->counts, VECTOR_USED_1, __ATOMIC_RELEASE);
+	return -EBUSY;
+}
+
 /* By one who has claimed n. A block does not cross a word. */
 static int vector_find_block(struct vector_cpu *v, unsigned n)
 {

@@ -31,6 +31,11 @@
  */
 int vector_alloc(unsigned cpu);
 /*
+ * This very vector of cpu, now taken. -EINVAL (no such CPU, no vector that is
+ * handed out), -EBUSY (it is taken), -ENOSPC (what is free is promised).
+ */
+int vector_alloc_at(unsigned cpu, unsigned vector);
+/*
  * n free vectors in a row, now taken, the first a multiple of n: what a device
  * with several messages and one address needs (PCI 3.0, 6.8.3.4). n is a power
  * of two up to 32. The first one, or -EINVAL, -ENOSPC; the latter also when

@@ -19,9 +19,15 @@
  *		go to the old CPU, later ones to the new one, so for a moment
  *		the handler may run on both.
  *
- * MSI without mask bits and without an entry is refused: its address and data
- * are two writes, with a message to a wrong place between them. So is one of
- * several by MSI: their one message would take the others along.
+ *	stepped	MSI without mask bits, which cannot be stopped without losing
+ *		events. Its address names the CPU and its data the vector, and
+ *		they are two writes; but one is enough when the new CPU has the
+ *		same vector free. Where it has not, a vector that both CPUs
+ *		have free is a step between. Each write turns one message that
+ *		is ours into another one. The rest is as with the swap.
+ *
+ * One of several by MSI is refused: their one message would take the others
+ * along.
  *
  * The old CPU is asked by a call (core/call.h), which interrupts it: whoever
  * answers a call is in no other handler, since those run with interrupts off,
@@ -37,6 +43,7 @@
 #include "msi/irqs.h"
 
 #define MSI_DRAIN_WAIT	NSEC_PER_SEC
+#define MSI_BRIDGES	16		/* vectors tried */
 
 struct msi_drain {
 	unsigned vector;
@@ -103,6 +110,80 @@ static int msi_move_swapped(struct pci_dev *p, unsigned nr,
 	return 0;
 }
 
+/* ---- stepped ---- */
+
+/* A vector that both CPUs have now, with the handler; -EBUSY, -ENOSPC. */
+static int msi_bridge(const struct msi_vector *v, unsigned cpu,
+		      const char *name)
+{
+	for (unsigned i = 0; i < MSI_BRIDGES; i++) {
+		int vector = irq_alloc(cpu, v->fn, v->arg, name);
+
+		if (vector < 0 || irq_alloc_at(v->cpu, (unsigned)vector, v->fn,
+					       v->arg, name) == vector)
+			return vector;
+		irq_free(cpu, (unsigned)vector);
+	}
+	return -EBUSY;
+}
+
+/* One register of nr's message changes. */
+static int msi_step(struct pci_dev *p, unsigned nr, unsigned cpu,
+		    unsigned vector)
+{
+	struct msi *m = p->msi;
+
+	m->v[nr].cpu = cpu;
+	m->v[nr].vector = vector;
+	return msi_program(p, nr);
+}
+
+/* nr's message names this one no more; what it sent is still to be taken. */
+static void msi_leave(struct pci_dev *p, unsigned nr, unsigned cpu,
+		      unsigned vector)
+{
+	struct msi *m = p->msi;
+	struct msi_vector old = { .cpu = cpu, .vector = vector };
+
+	if (msi_drain(&old))
+		log_err(p->dev.name, "vector %u: CPU %u does not take what "
+			"waits at 0x%x", nr, cpu, vector);
+	m->v[nr].before += irq_count(cpu, vector);
+	irq_free(cpu, vector);
+}
+
+static int msi_move_stepped(struct pci_dev *p, unsigned nr, unsigned cpu)
+{
+	struct msi *m = p->msi;
+	struct msi_vector *v = &m->v[nr], old = *v;
+	const char *name = irq_name(old.cpu, old.vector);
+	int vector = irq_alloc_at(cpu, old.vector, v->fn, v->arg, name);
+	bool bridged = vector == -EBUSY;
+	int err = 0;
+
+	if (bridged)
+		vector = msi_bridge(v, cpu, name);
+	if (vector < 0)
+		return vector;
+	msi_watch(v, cpu, (unsigned)vector);
+	if (bridged)
+		err = msi_step(p, nr, old.cpu, (unsigned)vector);
+	if (!err)
+		err = msi_step(p, nr, cpu, (unsigned)vector);
+	if (err && msi_step(p, nr, old.cpu, old.vector))
+		log_err(p->dev.name, "vector %u: neither old nor new message "
+			"is accepted", nr);
+	if (bridged)
+		msi_leave(p, nr, old.cpu, (unsigned)vector);
+	if (err)
+		msi_leave(p, nr, cpu, (unsigned)vector);
+	else
+		msi_leave(p, nr, old.cpu, old.vector);
+	return err;
+}
+
+/* ---- all ways ---- */
+
 static int msi_move_any(struct pci_dev *p, unsigned nr,
 			const struct msi_vector *to)
 {
@@ -111,8 +192,6 @@ static int msi_move_any(struct pci_dev *p, unsigned nr,
 
 	if (m->remap->set)
 		return msi_move_swapped(p, nr, to);
-	if (!m->ops->keeps_events(m))
-		return -ENOTSUP;
 	m->ops->mask(p, m, nr, true);
 	err = msi_move_masked(p, nr, to);
 	if (!m->v[nr].held)
@@ -130,6 +209,8 @@ static int msi_move_to(struct pci_dev *p, unsigned nr, unsigned cpu)
 		return 0;
 	if (msi_one_cpu(p))
 		return -ENOTSUP;
+	if (!m->remap->set && !m->ops->keeps_events(m))
+		return msi_move_stepped(p, nr, cpu);
 	vector = irq_alloc(cpu, v->fn, v->arg, irq_name(old.cpu, old.vector));
 	if (vector < 0)
 		return vector;
@@ -161,9 +242,8 @@ int msi_move(struct pci_dev *p, unsigned nr, unsigned cpu)
 	if (err)
 		log_warn(p->dev.name, "vector %u stays on CPU %u: %s%s", nr,
 			 m->v[nr].cpu, errno_name(err),
-			 err != -ENOTSUP ? "" : msi_one_cpu(p) ?
-			 " (MSI, several with one message)" :
-			 " (MSI without mask bits)");
+			 err != -ENOTSUP ? "" :
+			 " (MSI, several with one message)");
 	return err;
 }
 

@@ -54,9 +54,11 @@ bool msi_pending(struct pci_dev *p, unsigned nr);	/* the pending bit */
  * returns none will come to the old CPU. Not while the driver connects,
  * disconnects or masks, else by anybody; interrupts on, no spinlock held. 0,
  * -EINVAL (no such vector or CPU), -ENOENT (not connected), -EBUSY (another one
- * is being moved), -ENOTSUP (MSI without mask bits, or several by MSI),
- * -ETIMEDOUT (the old CPU does not take what waits there), or what irq_alloc()
- * and compose() say. On error it stays where it was.
+ * is being moved, or no vector is free on both CPUs, where that is needed),
+ * -ENOTSUP (several by MSI), -ETIMEDOUT (the old CPU does not take what waits
+ * there), or what irq_alloc() and compose() say. On error it stays where it
+ * was. Without mask bits, or with an IOMMU that remaps, the handler may run on
+ * both CPUs at once while it moves.
  */
 int msi_move(struct pci_dev *p, unsigned nr, unsigned cpu);
 

@@ -347,12 +347,113 @@ START_TEST(msi_with_mask_bits_moves)
 }
 END_TEST
 
-START_TEST(msi_without_mask_bits_is_refused_with_the_reason)
+/* Which registers changed at once, as the device may see them? */
+static struct {
+	uint32_t addr, data;
+	unsigned both, gone;		/* changes of both; to nobody's */
+} wrote;
+
+static void on_message(struct fake_pci *fp, unsigned off, unsigned width)
 {
-	ck_assert_int_eq(irq_set_affinity(p, 0, 1), -ENOTSUP);
-	ck_assert(host_logged("vector 0 stays on CPU 0: -ENOTSUP (MSI without "
-			      "mask bits)"));
+	uint32_t addr, data = 0;
+
+	memcpy(&addr, &fp->config[msi_at + MSI_ADDR], 4);
+	memcpy(&data, &fp->config[msi_at + MSI_DATA_64], 2);
+	wrote.both += addr != wrote.addr && data != wrote.data;
+	wrote.gone += !irq_name(addr >> 12 & 0xff, data);
+	wrote.addr = addr;
+	wrote.data = data;
+}
+
+static void watch_message(void)
+{
+	memset(&wrote, 0, sizeof(wrote));
+	memcpy(&wrote.addr, &f.config[msi_at + MSI_ADDR], 4);
+	memcpy(&wrote.data, &f.config[msi_at + MSI_DATA_64], 2);
+	f.on_config = on_message;
+}
+
+START_TEST(msi_without_mask_bits_moves_by_one_write)
+{
+	uint32_t data;
+
+	watch_message();
+	data = wrote.data;
+	for (unsigned i = 1; i < 9; i++) {
+		ck_assert_int_eq(irq_set_affinity(p, 0, i % CPUS), 0);
+		ck_assert_uint_eq(wrote.data, data);
+		expect_on(0, i % CPUS);
+	}
+	ck_assert_uint_eq(wrote.both + wrote.gone, 0);
+}
+END_TEST
+
+START_TEST(where_the_same_vector_is_taken_there_is_a_step_between)
+{
+	uint32_t data;
+
+	watch_message();
+	data = wrote.data;
+	for (unsigned cpu = 1; cpu < CPUS; cpu++)
+		ck_assert_int_eq(irq_alloc_at(cpu, data, on_irq, seen[7], "x"),
+				 (int)data);
+	ck_assert_int_eq(irq_set_affinity(p, 0, 2), 0);
+	ck_assert_uint_ne(wrote.data, data);
+	expect_on(0, 2);
+	ck_assert_ptr_null(irq_name(0, wrote.data));	/* the step's */
+	ck_assert_ptr_null(irq_name(0, data));
+	ck_assert_uint_eq(wrote.both + wrote.gone, 0);
+	for (unsigned cpu = 1; cpu < CPUS; cpu++)
+		irq_free(cpu, data);
+}
+END_TEST
+
+START_TEST(no_step_between_and_it_stays)
+{
+	unsigned vector, taken = 0;
+
+	watch_message();
+	vector = wrote.data;
+	for (unsigned v = IRQ_VECTOR_FIRST; v <= IRQ_VECTOR_LAST; v++)
+		if (v != vector)
+			taken += irq_alloc_at(v % 2, v, on_irq, seen[7],
+					      "x") == (int)v;
+	ck_assert_int_eq(irq_alloc_at(1, vector, on_irq, seen[7], "x"),
+			 (int)vector);
+	ck_assert_uint_eq(taken, VECTOR_ROOM - 1);
+	ck_assert_int_eq(irq_set_affinity(p, 0, 1), -EBUSY);
 	expect_on(0, 0);
+	ck_assert_uint_eq(wrote.data, vector);
+	for (unsigned v = IRQ_VECTOR_FIRST; v <= IRQ_VECTOR_LAST; v++)
+		irq_free(v == vector ? 1 : v % 2, v);
+}
+END_TEST
+
+START_TEST(a_step_that_is_refused_is_taken_back)
+{
+	uint32_t data;
+
+	watch_message();
+	data = wrote.data;
+	host_set_apic_id(3, 0x103);
+	ck_assert_int_eq(irq_set_affinity(p, 0, 3), -EHOSTUNREACH);
+	ck_assert_ptr_null(irq_name(3, data));
+	expect_on(0, 0);
+	ck_assert_int_eq(irq_alloc_at(3, data, on_irq, seen[7], "x"),
+			 (int)data);
+	ck_assert_int_eq(irq_set_affinity(p, 0, 3), -EHOSTUNREACH);
+	ck_assert_uint_eq(wrote.data, data);
+	expect_on(0, 0);
+	ck_assert_uint_eq(wrote.both + wrote.gone, 0);
+	irq_free(3, data);
+}
+END_TEST
+
+START_TEST(ten_thousand_steps_lose_and_double_nothing)
+{
+	watch_message();
+	move_under_fire();
+	ck_assert_uint_eq(wrote.both + wrote.gone, 0);
 }
 END_TEST
 
@@ -469,8 +570,13 @@ int main(void)
 
 	t = suite_group("msi_masks", setup_msi_masks, teardown, 0);
 	tcase_add_test(t, msi_with_mask_bits_moves);
-	t = suite_group("msi", setup_msi_plain, teardown, 0);
-	tcase_add_test(t, msi_without_mask_bits_is_refused_with_the_reason);
+	t = suite_group("msi", setup_msi_plain, teardown, 60);
+	tcase_add_test(t, msi_without_mask_bits_moves_by_one_write);
+	tcase_add_test(t,
+		       where_the_same_vector_is_taken_there_is_a_step_between);
+	tcase_add_test(t, no_step_between_and_it_stays);
+	tcase_add_test(t, a_step_that_is_refused_is_taken_back);
+	tcase_add_test(t, ten_thousand_steps_lose_and_double_nothing);
 
 	t = suite_group("remapped", setup_remapped, teardown, 60);
 	tcase_add_test(t, an_entry_is_swapped_and_the_device_left_alone);

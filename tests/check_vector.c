@@ -278,6 +278,24 @@ START_TEST(a_reservation_that_fails_takes_nothing)
 }
 END_TEST
 
+START_TEST(one_that_is_asked_for_by_number_is_given_once)
+{
+	host_set_cpus(2);
+	ck_assert_int_eq(vector_alloc_at(1, 0x77), 0x77);
+	ck_assert_int_eq(vector_alloc_at(1, 0x77), -EBUSY);
+	ck_assert_uint_eq(vector_stats(1).used, 1);
+	ck_assert_int_eq(vector_alloc_at(0, 0x77), 0x77);
+	ck_assert_int_eq(vector_alloc_at(0, VECTOR_FIRST - 1), -EINVAL);
+	ck_assert_int_eq(vector_alloc_at(0, VECTOR_LAST + 1), -EINVAL);
+	ck_assert_int_eq(vector_alloc_at(2, 0x77), -EINVAL);
+	for (unsigned i = 1; i < VECTOR_ROOM; i++)
+		ck_assert_int_ne(vector_alloc(1), 0x77);
+	ck_assert_int_eq(vector_alloc_at(1, 0x77), -ENOSPC);
+	vector_free(1, 0x77);
+	ck_assert_int_eq(vector_alloc_at(1, 0x77), 0x77);
+}
+END_TEST
+
 START_TEST(the_free_of_one_that_is_not_taken_panics)
 {
 	fill(0, 1);
@@ -487,6 +505,7 @@ int main(void)
 	tcase_add_test(tc, reserved_room_is_there_when_all_else_is_taken);
 	tcase_add_test(tc, an_ordinary_vector_freed_is_not_reserved);
 	tcase_add_test(tc, a_reservation_that_fails_takes_nothing);
+	tcase_add_test(tc, one_that_is_asked_for_by_number_is_given_once);
 	tcase_add_test_raise_signal(tc, the_free_of_one_that_is_not_taken_panics,
 				    SIGABRT);
 	tcase_add_test_raise_signal(tc, the_free_of_a_system_vector_panics,
