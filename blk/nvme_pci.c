@@ -30,13 +30,23 @@ static int nvme_pci_alloc(struct pci_dev *p, struct nvme_ctrl *c)
 	return 0;
 }
 
+/* One interrupt for all queues: it goes where there is room, and so do they. */
+static int nvme_pci_connect_one(struct pci_dev *p, struct nvme_ctrl *c)
+{
+	int cpu = irq_vectors_cpu(p, 0), err;
+
+	if (cpu < 0)
+		return cpu;
+	for (unsigned i = 0; i < c->nio; i++)
+		c->io[i].cpu = (unsigned)cpu;
+	err = irq_vectors_connect(p, 0, nvme_all_irq, c, c->name);
+	return err ? err : irq_watch(p, 0, nvme_any_waits);
+}
+
 static int nvme_pci_connect(struct pci_dev *p, struct nvme_ctrl *c)
 {
-	if (c->nvec == 1) {
-		int err = irq_vectors_connect(p, 0, nvme_all_irq, c, c->name);
-
-		return err ? err : irq_watch(p, 0, nvme_any_waits);
-	}
+	if (c->nvec == 1)
+		return nvme_pci_connect_one(p, c);
 	for (unsigned i = 0; i < c->nio; i++) {
 		struct nvme_queue *q = &c->io[i];
 		char name[16];
