@@ -81,6 +81,8 @@ static bool edu_ready(struct ktest_run *t)
 		return false;
 	}
 	err = edu_start(p);
+	if (msix_rig_taken_away(t, err))
+		return false;
 	return KEXPECT_MSG(t, err == 0, "edu starts: %s", errno_name(err));
 }
 

@@ -108,6 +108,8 @@ static bool port_ready(struct ktest_run *t)
 		return false;
 	}
 	err = port_start(p);
+	if (msix_rig_taken_away(t, err))
+		return false;
 	return KEXPECT_MSG(t, err == 0, "the port starts: %s", errno_name(err));
 }
 

@@ -6,8 +6,9 @@
  * used ring before it interrupts, so that "there was an event" has a witness
  * besides the interrupt.
  *
- *	virtio-serial	32 queues that swallow what they are given, at once when
- *			it has ioeventfd=off; vectors=2048 makes the table full
+ *	virtio-serial	32 queues that swallow what they are given; vectors=2048
+ *			makes the table full. With ioeventfd=off, at once: else
+ *			QEMU also interrupts for queues it found empty
  *	virtio-rng	one queue, and a vector or two
  *
  * Every interrupt is numbered: an event's number is written before it is
@@ -57,6 +58,11 @@ extern struct msix_rig msix_rig;
 
 /* A function with this id that no driver has taken, or NULL. */
 struct pci_dev *msix_rig_find(uint16_t vendor, uint16_t device);
+/*
+ * Does err say that msi= on the command line has taken the messages away? Then
+ * the test is skipped.
+ */
+bool msix_rig_taken_away(struct ktest_run *t, int err);
 /* Where a function's table and pending bits are. 0, -ENODEV or what io says. */
 int msix_rig_map(struct pci_dev *p, struct io *table_pages, struct io *table,
 		 struct io *pba_pages, struct io *pba);
