@@ -55,7 +55,6 @@ struct irq_cpu {
 	uint64_t live[IRQ_VECTORS / 64];
 	/* owner CPU, interrupts off: */
 	unsigned busy;			/* vector of the running handler, or 0 */
-	unsigned look;			/* vector that may be in a storm, or 0 */
 	uint32_t stray[IRQ_VECTORS];	/* came, and nobody owned it */
 	/* each one complete while live; from here on not cleared at start: */
 	struct irq_handler handler[VECTOR_ROOM];
@@ -263,16 +262,15 @@ static void irq_leave(struct irq_cpu *t)
 	WRITE_ONCE(t->busy, 0);
 }
 
-/* Returns whether the vector has an owner. */
-static bool irq_dispatch_device(struct irq_cpu *t, unsigned vector)
+/* Has the vector an owner? *look: it may be in a storm. */
+static bool irq_dispatch_device(struct irq_cpu *t, unsigned vector, bool *look)
 {
 	struct irq_handler *h = &t->handler[vector - VECTOR_FIRST];
 	bool live = irq_enter(t, vector);
 
 	if (live) {
 		h->count++;
-		if (unlikely(storm_count(&h->storm)))
-			t->look = vector;
+		*look = storm_count(&h->storm);
 		h->fn(h->arg);
 	}
 	irq_leave(t);
@@ -286,10 +284,11 @@ static void irq_note_stray(unsigned cpu, struct irq_cpu *t, unsigned vector)
 		t->stray[vector % IRQ_VECTORS]++;
 }
 
-void irq_dispatch(unsigned vector)
+bool irq_dispatch(unsigned vector)
 {
 	unsigned cpu = cpu_id(), nr = vector - IRQ_VECTOR_TIMER;
 	struct irq_cpu *t = irq_table(cpu);
+	bool look = false;
 
 	if (vector == IRQ_VECTOR_SPURIOUS) {
 		irq_stats[cpu].spurious++;
@@ -297,9 +296,10 @@ void irq_dispatch(unsigned vector)
 		irq_stats[cpu].system[nr]++;
 		irq_systems[nr].fn(NULL);
 	} else if (!t || !irq_is_device(vector) ||
-		   !irq_dispatch_device(t, vector)) {
+		   !irq_dispatch_device(t, vector, &look)) {
 		irq_note_stray(cpu, t, vector);
 	}
+	return look;
 }
 
 void irq_on_storm(unsigned cpu, unsigned vector, irq_fn *mask, void *arg)
@@ -328,26 +328,18 @@ static void irq_end_storm(unsigned cpu, unsigned vector, struct irq_handler *h)
 		mask ? "masked" : "nobody can mask it");
 }
 
-static void irq_look(unsigned cpu, struct irq_cpu *t, unsigned vector)
+void irq_settle(unsigned vector)
 {
+	unsigned cpu = cpu_id();
+	struct irq_cpu *t = irq_table(cpu);
 	struct irq_handler *h = &t->handler[vector - VECTOR_FIRST];
 
-	t->look = 0;
 	if (irq_enter(t, vector) &&
 	    storm_judge(&h->storm,
 			storm_asks(&h->storm) && cpu_irq_pending(vector),
 			time_now()))
 		irq_end_storm(cpu, vector, h);
 	irq_leave(t);
-}
-
-void irq_settle(unsigned vector)
-{
-	unsigned cpu = cpu_id();
-	struct irq_cpu *t = irq_table(cpu);
-
-	if (t && unlikely(t->look == vector))
-		irq_look(cpu, t, vector);
 }
 
 /* The handler of a vector that is owned now, or NULL. */

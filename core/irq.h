@@ -73,11 +73,10 @@ int irq_prepare(unsigned cpu);
 
 /*
  * Count and run the owner of vector on this CPU; unowned and spurious ones are
- * counted. Interrupts off.
+ * counted. Interrupts off. True: after the EOI irq_settle() has to follow, still
+ * with interrupts off, which looks whether this vector is in a storm.
  */
-void irq_dispatch(unsigned vector);
-
-/* After irq_dispatch() and the EOI, still off: is this vector in a storm? */
+bool irq_dispatch(unsigned vector);
 void irq_settle(unsigned vector);
 /*
  * Whom to call when vector is all that cpu still does (core/storm.h), to mask

@@ -342,16 +342,18 @@ uint64_t *trap_interrupted_rip(void)
 void trap_interrupt_handle(unsigned vector)
 {
 	struct percpu *cpu = this_cpu();
+	bool look;
 
 	cpu->in_irq++;
-	irq_dispatch(vector);
+	look = irq_dispatch(vector);
 	/*
 	 * Vol. 3, 10.9: no EOI for a spurious interrupt. One that a message
 	 * brought by the same vector needs it, or this CPU hears nothing more.
 	 */
 	if (vector != IRQ_VECTOR_SPURIOUS || lapic_in_service(vector))
 		lapic_eoi();
-	irq_settle(vector);
+	if (unlikely(look))
+		irq_settle(vector);
 	cpu->in_irq--;
 	if (percpu_irq_exit && !cpu->in_irq)
 		percpu_irq_exit();

@@ -462,8 +462,8 @@ static void host_take(unsigned cpu, unsigned vector)
 	host.nirr--;
 	host.cpu = cpu;
 	host.irqs_on = false;
-	irq_dispatch(vector);
-	irq_settle(vector);
+	if (irq_dispatch(vector))
+		irq_settle(vector);
 	if (host.irqs_on)
 		panic("host: the handler of vector 0x%x left interrupts on",
 		      vector);
