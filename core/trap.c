@@ -315,10 +315,37 @@ static bool trap_is_hosts(struct trap_frame *f)
 	       trap_pf_hook(f, x86_cr2());
 }
 
+/*
+ * Vol. 3, 10.5.2: a message or an IPI may name any vector from 16 on, and comes
+ * by an exception's gate when that is below 32. It pushes no error code, so the
+ * frame of those that have one cannot be told; a machine check is always one.
+ * Before this CPU is online its APIC is not asked.
+ */
+static bool trap_is_message(const struct trap_frame *f)
+{
+	const uint32_t candidates = GENMASK(31, 16) &
+		~(BIT(17) | BIT(TRAP_MC) | BIT(21) | BIT(29) | BIT(30));
+
+	return f->vector < 32 && BIT(f->vector) & candidates &&
+	       percpu_is_known() && this_cpu()->online &&
+	       lapic_in_service((unsigned)f->vector);
+}
+
+/* Nobody can own it: counted, and ended so that others are not held back. */
+static void trap_take_message(const struct trap_frame *f)
+{
+	irq_dispatch((unsigned)f->vector);
+	lapic_eoi();
+}
+
 void trap_handle(struct trap_frame *f)
 {
 	if (trap_is_hosts(f))
 		return;
+	if (trap_is_message(f)) {
+		trap_take_message(f);
+		return;
+	}
 	if (f->vector == TRAP_NMI)
 		nmi_handle(f);
 	else if (!trap_fixup(f))

@@ -114,6 +114,20 @@ KTEST(vectors, a_vector_that_nobody_owns_is_counted_and_ended)
 	irq_free(cpu, (unsigned)low);
 }
 
+/* Those below 32 without an error code; the others' frame cannot be told. */
+KTEST(vectors, a_message_with_an_exceptions_vector_is_counted_and_ended)
+{
+	static const unsigned vector[] = { 16, 19, 20, 22, 28, 31 };
+	unsigned cpu = cpu_id();
+	int low = vectors_take_low(cpu);
+
+	KASSERT(t, low >= 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(vector); i++)
+		vectors_send_stray(t, cpu, vector[i]);
+	vectors_expect_lowest(t, (unsigned)low);
+	irq_free(cpu, (unsigned)low);
+}
+
 /* Both paths of the EOI. A timer's must not be counted: interrupts are off. */
 static uint64_t vectors_eois(void)
 {
