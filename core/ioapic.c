@@ -17,6 +17,7 @@
 # define IOAPIC_VER_MAX		GENMASK(23, 16)
 #define IOAPIC_REDTBL(n)	(0x10 + 2 * (n))
 # define IOAPIC_RTE_LOW		BIT(13)		/* active low */
+# define IOAPIC_RTE_REMOTE	BIT(14)		/* ro: a CPU has yet to EOI */
 # define IOAPIC_RTE_LEVEL	BIT(15)
 # define IOAPIC_RTE_MASKED	BIT(16)
 # define IOAPIC_RTE_DEST	GENMASK(31, 24)	/* of the high half */
@@ -209,16 +210,31 @@ static uint32_t ioapic_low_half(const struct ioapic_pin *pin)
 }
 
 /*
- * Destination before the low half, which unmasks. Masked and edge at first: if
- * the EOI of this pin's last interrupt named a vector that it no longer had,
- * that ends the wait for it.
+ * If the EOI of this pin's last interrupt named a vector that it no longer had,
+ * it waits for that for ever, unless it is edge for a moment. Only for a pin
+ * that nobody uses: whose line rises in that moment is not heard.
  */
-static void ioapic_route(struct ioapic *a, unsigned n, struct ioapic_pin *pin)
+static void ioapic_forget_eoi(struct ioapic *a, struct ioapic_pin *pin)
 {
-	ioapic_write(a, IOAPIC_REDTBL(n), IOAPIC_RTE_MASKED);
-	ioapic_write(a, IOAPIC_REDTBL(n) + 1,
+	unsigned low = IOAPIC_REDTBL(pin->gsi - a->gsi_base);
+
+	if (ioapic_read(a, low) & IOAPIC_RTE_REMOTE)
+		ioapic_write(a, low, IOAPIC_RTE_MASKED);
+}
+
+/*
+ * Masked while the destination changes, and of the trigger that it has: a pin
+ * that is edge and masked does not see its line rise.
+ */
+static void ioapic_route(struct ioapic *a, struct ioapic_pin *pin, bool masked)
+{
+	unsigned low = IOAPIC_REDTBL(pin->gsi - a->gsi_base);
+
+	ioapic_write(a, low, ioapic_low_half(pin) | IOAPIC_RTE_MASKED);
+	ioapic_write(a, low + 1,
 		     FIELD_PREP(IOAPIC_RTE_DEST, cpu_apic_id(pin->cpu)));
-	ioapic_write(a, IOAPIC_REDTBL(n), ioapic_low_half(pin));
+	if (!masked)
+		ioapic_write(a, low, ioapic_low_half(pin));
 }
 
 /*
@@ -327,13 +343,97 @@ int irq_gsi_request(unsigned gsi, unsigned flags, unsigned cpu, irq_fn *fn,
 		return -ENOMEM;
 	*u = (struct ioapic_user){ NULL, fn, arg };
 	irq = spin_lock(&ioapics.lock);
+	if (!pin->vector)
+		ioapic_forget_eoi(a, pin);
 	err = ioapic_add_user_locked(pin, u, flags, cpu, name);
 	if (!err)
-		ioapic_route(a, gsi - a->gsi_base, pin);
+		ioapic_route(a, pin, false);
 	spin_unlock(&ioapics.lock, irq);
 	if (err)
 		heap_free(u);
 	return err;
+}
+
+/* ---- moving ---- */
+
+int irq_gsi_cpu(unsigned gsi)
+{
+	unsigned flags = 0;
+	struct ioapic_pin *pin;
+
+	ioapic_legacy(&gsi, &flags);
+	return ioapic_of(gsi, &pin) && READ_ONCE(pin->vector) ?
+	       (int)READ_ONCE(pin->cpu) : -EINVAL;
+}
+
+static uint32_t ioapic_read_low(struct ioapic *a, struct ioapic_pin *pin)
+{
+	irqflags_t irq = spin_lock(&ioapics.lock);
+	uint32_t low = ioapic_read(a, IOAPIC_REDTBL(pin->gsi - a->gsi_base));
+
+	spin_unlock(&ioapics.lock, irq);
+	return low;
+}
+
+/* Route the pin to cpu and vector, but not open it if it was not. */
+static void ioapic_reroute(struct ioapic *a, struct ioapic_pin *pin,
+			   unsigned cpu, unsigned vector, bool masked)
+{
+	irqflags_t irq = spin_lock(&ioapics.lock);
+
+	WRITE_ONCE(pin->cpu, cpu);
+	WRITE_ONCE(pin->vector, vector);
+	ioapic_route(a, pin, masked);
+	spin_unlock(&ioapics.lock, irq);
+}
+
+/*
+ * Masked, then waited for: with Remote IRR clear (82093AA, 3.2.4) no CPU has
+ * its interrupt pending or in service. A line that stands is still there when
+ * the pin is open again.
+ */
+static int ioapic_move(struct ioapic *a, struct ioapic_pin *pin, unsigned cpu,
+		       unsigned vector)
+{
+	bool masked = ioapic_read_low(a, pin) & IOAPIC_RTE_MASKED;
+	unsigned old_cpu = pin->cpu, old = pin->vector;
+	int err;
+
+	ioapic_mask(pin->gsi);
+	err = poll_mem_until(!(ioapic_read_low(a, pin) & IOAPIC_RTE_REMOTE),
+			     time_now() + IOAPIC_IDLE_WAIT);
+	if (err) {
+		ioapic_reroute(a, pin, old_cpu, old, masked);
+		irq_free(cpu, vector);
+		return err;
+	}
+	ioapic_reroute(a, pin, cpu, vector, masked);
+	irq_free(old_cpu, old);
+	return 0;
+}
+
+int irq_gsi_move(unsigned gsi, unsigned cpu)
+{
+	unsigned flags = 0;
+	struct ioapic_pin *pin;
+	struct ioapic *a;
+	int vector;
+
+	ioapic_legacy(&gsi, &flags);
+	a = ioapic_of(gsi, &pin);
+	if (!a || !pin->vector || cpu >= cpu_count() ||
+	    cpu_apic_id(cpu) > FIELD_MAX(IOAPIC_RTE_DEST))
+		return -EINVAL;
+	if (cpu == pin->cpu)
+		return 0;
+	if (!(pin->flags & IRQ_GSI_LEVEL))
+		return -ENOTSUP;
+	vector = irq_alloc(cpu, ioapic_interrupt, pin,
+			   irq_name(pin->cpu, pin->vector));
+	if (vector < 0)
+		return vector;
+	irq_on_storm(cpu, (unsigned)vector, ioapic_storm, pin);
+	return ioapic_move(a, pin, cpu, (unsigned)vector);
 }
 
 static struct ioapic_user *ioapic_take_user_locked(struct ioapic_pin *pin,

@@ -110,6 +110,17 @@ void irq_reset(void);
 int irq_gsi_request(unsigned gsi, unsigned flags, unsigned cpu, irq_fn *fn,
 		    void *arg, const char *name);
 void irq_gsi_free(unsigned gsi, irq_fn *fn, void *arg);
+/* The CPU that a requested pin interrupts. -EINVAL. */
+int irq_gsi_cpu(unsigned gsi);
+/*
+ * Let a requested pin interrupt another CPU, also while it does: level only,
+ * since an edge of a pin that is masked for it would be lost (-ENOTSUP). When
+ * it returns the old CPU gets none any more. Not while somebody requests or
+ * frees the pin. Thread context, interrupts on, no spinlock held. 0, -EINVAL
+ * (no such pin or CPU, or nobody's), -ETIMEDOUT (its handler does not end), or
+ * what irq_alloc() says; on error it stays where it was.
+ */
+int irq_gsi_move(unsigned gsi, unsigned cpu);
 /*
  * A pin that nobody can quieten: masked for all who share it, until one more
  * requests it. They still have to free it. Any context.

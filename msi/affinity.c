@@ -43,6 +43,7 @@
 #include "msi/irqs.h"
 
 #define MSI_DRAIN_WAIT	NSEC_PER_SEC
+#define MSI_GSIS	256		/* more pins than anybody has */
 #define MSI_BRIDGES	16		/* vectors tried */
 
 struct msi_drain {
@@ -261,23 +262,48 @@ static int msi_elsewhere(const struct pci_dev *p, unsigned from)
 	return n > 1 ? (int)((from + 1) % n) : -ENOSPC;
 }
 
+static int msi_move_all(struct pci_dev *p, unsigned cpu)
+{
+	int to = msi_elsewhere(p, cpu), err = 0, one;
+
+	for (unsigned nr = 0; nr < msi_vectors(p); nr++) {
+		if (msi_cpu(p, nr) != (int)cpu)
+			continue;
+		one = to < 0 ? to : msi_move(p, nr, (unsigned)to);
+		err = err ? err : one;
+	}
+	return err;
+}
+
+/* Who shares a pin may be no PCI function at all: so they go to any CPU. */
+static int msi_move_pins(unsigned cpu)
+{
+	unsigned to = (cpu + 1) % cpu_count();
+	int err = 0, one;
+
+	for (unsigned gsi = 0; gsi < MSI_GSIS; gsi++) {
+		if (irq_gsi_cpu(gsi) != (int)cpu)
+			continue;
+		one = to == cpu ? -ENOSPC : irq_gsi_move(gsi, to);
+		if (one)
+			log_warn("irq", "pin %u stays on CPU %u: %s", gsi, cpu,
+				 errno_name(one));
+		err = err ? err : one;
+	}
+	return err;
+}
+
 int irq_rebalance(unsigned cpu)
 {
 	struct pci_dev *p;
-	int err = 0;
+	int err = 0, one;
 
 	if (cpu >= cpu_count())
 		return -EINVAL;
 	list_for_each(p, &pci_devices, node) {
-		for (unsigned nr = 0; nr < msi_vectors(p); nr++) {
-			int to = msi_elsewhere(p, cpu), one = to;
-
-			if (msi_cpu(p, nr) != (int)cpu)
-				continue;
-			if (to >= 0)
-				one = msi_move(p, nr, (unsigned)to);
-			err = err ? err : one;
-		}
+		one = msi_move_all(p, cpu);
+		err = err ? err : one;
 	}
-	return err;
+	one = msi_move_pins(cpu);
+	return err ? err : one;
 }

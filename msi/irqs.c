@@ -334,11 +334,14 @@ int irq_vectors_cpu(const struct pci_dev *p, unsigned nr)
 {
 	const struct irqs *q = p->irqs;
 
-	int cpu = q && !q->intx ? msi_cpu(p, nr) : -ENODEV;
+	int cpu;
 
-	if (cpu >= 0)
-		return cpu;
-	return q && nr < q->n ? (int)q->v[nr].cpu : -EINVAL;
+	if (!q || nr >= q->n)
+		return -EINVAL;
+	if (!q->v[nr].fn)
+		return (int)q->v[nr].cpu;
+	cpu = q->intx ? irq_gsi_cpu(q->gsi) : msi_cpu(p, nr);
+	return cpu >= 0 ? cpu : (int)q->v[nr].cpu;
 }
 
 struct cpu_set irqs_allowed(const struct pci_dev *p)
@@ -355,7 +358,7 @@ int irq_set_affinity(struct pci_dev *p, unsigned nr, unsigned cpu)
 
 	if (!q || nr >= q->n || cpu >= cpu_count())
 		return -EINVAL;
-	return q->intx ? -ENOTSUP : msi_move(p, nr, cpu);
+	return q->intx ? irq_gsi_move(q->gsi, cpu) : msi_move(p, nr, cpu);
 }
 
 uint64_t irq_vectors_count(const struct pci_dev *p, unsigned nr)

@@ -88,13 +88,16 @@ unsigned irq_watch_look(struct pci_dev *p);
 /* Lost and found so far on vector nr. */
 uint64_t irq_watch_lost(const struct pci_dev *p, unsigned nr);
 
-/* Move connected vector nr to cpu, under fire: as msi_move() says. */
+/*
+ * Move connected vector nr to cpu, under fire: as msi_move() says, or for a pin,
+ * with all who share it, irq_gsi_move() of core/irq.h.
+ */
 int irq_set_affinity(struct pci_dev *p, unsigned nr, unsigned cpu);
 /*
- * Move every device's vectors away from cpu, which is about to go: to another
- * one that the driver asked for, else to any. 0, or the first error: -ENOSPC
- * (there is no other CPU), or what msi_move() says; the rest is moved all the
- * same.
+ * Move every device's vectors, and the pins, away from cpu, which is about to
+ * go: to another one that the driver asked for, else to any. 0, or the first
+ * error: -ENOSPC (there is no other CPU), or what msi_move() and irq_gsi_move()
+ * say; the rest is moved all the same.
  */
 int irq_rebalance(unsigned cpu);
 

@@ -43,7 +43,8 @@ static bool watch_idle(const struct pci_dev *p, unsigned nr)
 	const struct msi *m = p->msi;
 
 	if (q->intx)
-		return !call_cpu(q->v[nr].cpu, watch_nothing, NULL);
+		return !call_cpu((unsigned)irq_vectors_cpu(p, nr),
+				 watch_nothing, NULL);
 	return msi_drained(m->v[nr].cpu, m->v[nr].vector);
 }
 

@@ -7,6 +7,8 @@
 #define irq_gsi_request	ioapic_gsi_request
 #define irq_gsi_free	ioapic_gsi_free
 #define irq_gsi_mask	ioapic_gsi_mask
+#define irq_gsi_move	ioapic_gsi_move
+#define irq_gsi_cpu	ioapic_gsi_cpu
 #define cpu_apic_id	chip_apic_id
 #include "core/ioapic.c"
 
@@ -20,6 +22,9 @@
 
 static struct {
 	uint32_t select, reg[64];
+	unsigned in_service;		/* pin whose EOI is still to come, or 0 */
+	unsigned edges;			/* writes that made pin 22 edge */
+	unsigned reads;			/* of it, until the EOI comes; 0: never */
 	struct pic {			/* 8259A: what it was told */
 		unsigned step;		/* of the initialization */
 		uint8_t base, cascade, mode, mask;
@@ -28,16 +33,27 @@ static struct {
 
 static uint64_t chip_read(void *ctx, size_t off, unsigned width)
 {
+	uint32_t val = chip.reg[chip.select & 63];
+
 	ck_assert_uint_eq(width, 4);
-	return off == 0x10 ? chip.reg[chip.select & 63] : chip.select;
+	if (chip.in_service && chip.select == 0x10 + 2 * chip.in_service) {
+		val |= 1 << 14;
+		if (chip.reads && --chip.reads == 0)
+			chip.in_service = 0;
+	}
+	return off == 0x10 ? val : chip.select;
 }
 
 static void chip_write(void *ctx, size_t off, unsigned width, uint64_t val)
 {
 	ck_assert_uint_eq(width, 4);
-	if (off == 0x10)
+	if (off == 0x10) {
 		chip.reg[chip.select & 63] = (uint32_t)val;
-	else
+		if (chip.select == 0x10 + 2 * 22 && !(val & 1 << 15)) {
+			chip.edges++;
+			chip.in_service = 0;
+		}
+	} else
 		chip.select = (uint32_t)val;
 }
 
@@ -177,6 +193,129 @@ START_TEST(level_pins_are_shared_and_edge_pins_are_not)
 	ck_assert_int_eq(ioapic_gsi_request(4, 0, 0, handler_b, NULL, "b"),
 			 -EBUSY);
 	ioapic_gsi_free(4, handler_a, NULL);
+}
+END_TEST
+
+static void request_level(unsigned gsi)
+{
+	ck_assert_int_eq(ioapic_gsi_request(gsi, IRQ_GSI_LEVEL, 0, handler_a,
+					    NULL, "a"), 0);
+}
+
+/*
+ * While it is edge and masked a rising line is ignored (82093AA, 3.2.4, and
+ * QEMU's): one who shares the pin would wait for ever.
+ */
+START_TEST(a_pin_in_use_is_level_all_the_time)
+{
+	chip.edges = 0;
+	request_level(22);
+	ck_assert_uint_eq(chip.edges, 0);
+	ck_assert_int_eq(ioapic_gsi_request(22, IRQ_GSI_LEVEL, 0, handler_b,
+					    NULL, "b"), 0);
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), 0);
+	ioapic_gsi_mask(22);
+	ck_assert_int_eq(ioapic_gsi_move(22, 0), 0);
+	ioapic_gsi_free(22, handler_b, NULL);
+	ck_assert_uint_eq(chip.edges, 0);
+	ioapic_gsi_free(22, handler_a, NULL);
+}
+END_TEST
+
+START_TEST(a_pin_that_waits_for_a_lost_eoi_is_woken_when_it_is_requested)
+{
+	chip.edges = 0;
+	chip.in_service = 22;
+	request_level(22);
+	ck_assert_uint_eq(chip.in_service, 0);
+	ck_assert_uint_eq(chip.edges, 1);
+	ck_assert(rte(22) & IOAPIC_RTE_LEVEL);
+	ioapic_gsi_free(22, handler_a, NULL);
+}
+END_TEST
+
+/* ---- moving a pin ---- */
+
+START_TEST(a_level_pin_moves_with_all_who_share_it)
+{
+	unsigned old;
+
+	request_level(22);
+	ck_assert_int_eq(ioapic_gsi_request(22, IRQ_GSI_LEVEL, 0, handler_b,
+					    NULL, "b"), 0);
+	old = rte(22) & 0xff;
+	ck_assert_int_eq(ioapic_gsi_cpu(22), 0);
+	ck_assert_int_eq(ioapic_gsi_move(22, 0), 0);
+	ck_assert_uint_eq(rte(22) & 0xff, old);
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), 0);
+	ck_assert_int_eq(ioapic_gsi_cpu(22), 1);
+	ck_assert_uint_eq(chip.reg[0x10 + 45] >> 24, 1);
+	ck_assert(!(rte(22) & IOAPIC_RTE_MASKED));
+	ck_assert(rte(22) & IOAPIC_RTE_LEVEL);
+	ck_assert_ptr_null(irq_name(0, old));
+	cpu_send_ipi(1, rte(22) & 0xff);
+	ck_assert_uint_eq(hits_a, 1);
+	ck_assert_uint_eq(hits_b, 1);
+	ioapic_gsi_free(22, handler_a, NULL);
+	ioapic_gsi_free(22, handler_b, NULL);
+	ck_assert_int_eq(ioapic_gsi_cpu(22), -EINVAL);
+}
+END_TEST
+
+START_TEST(an_interrupt_in_service_ends_before_its_pin_moves)
+{
+	request_level(22);
+	chip.in_service = 22;
+	chip.reads = 100;
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), 0);
+	ck_assert_uint_eq(chip.in_service, 0);
+	ck_assert_int_eq(ioapic_gsi_cpu(22), 1);
+	ioapic_gsi_free(22, handler_a, NULL);
+}
+END_TEST
+
+START_TEST(a_pin_whose_interrupt_does_not_end_stays)
+{
+	unsigned old;
+
+	request_level(22);
+	old = rte(22) & 0xff;
+	chip.in_service = 22;
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), -ETIMEDOUT);
+	ck_assert_int_eq(ioapic_gsi_cpu(22), 0);
+	ck_assert_uint_eq(rte(22) & 0xff, old);
+	ck_assert(!(rte(22) & IOAPIC_RTE_MASKED));
+	ck_assert_uint_eq(chip.reg[0x10 + 45] >> 24, 0);
+	chip.in_service = 0;
+	ioapic_gsi_free(22, handler_a, NULL);
+}
+END_TEST
+
+START_TEST(a_pin_that_was_masked_stays_masked_where_it_goes)
+{
+	request_level(22);
+	ioapic_gsi_mask(22);
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), 0);
+	ck_assert(rte(22) & IOAPIC_RTE_MASKED);
+	ck_assert_uint_eq(chip.reg[0x10 + 45] >> 24, 1);
+	ioapic_gsi_free(22, handler_a, NULL);
+}
+END_TEST
+
+START_TEST(what_cannot_move_is_refused)
+{
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), -EINVAL);
+	ck_assert_int_eq(ioapic_gsi_move(999, 1), -EINVAL);
+	ck_assert_int_eq(ioapic_gsi_request(4, 0, 0, handler_a, NULL, "a"), 0);
+	ck_assert_int_eq(ioapic_gsi_move(4, 1), -ENOTSUP);
+	ck_assert_int_eq(ioapic_gsi_move(4, 2), -EINVAL);
+	ck_assert_int_eq(ioapic_gsi_cpu(4), 0);
+	ioapic_gsi_free(4, handler_a, NULL);
+	request_level(22);
+	apic_id_first = 255;
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), -EINVAL);
+	apic_id_first = 0;
+	ioapic_gsi_free(22, handler_a, NULL);
 }
 END_TEST
 
@@ -327,6 +466,14 @@ int main(void)
 	tcase_add_test(tc, a_level_pin_is_routed_low_and_level_to_its_cpu);
 	tcase_add_test(tc, level_pins_are_shared_and_edge_pins_are_not);
 	tcase_add_test(tc, overrides_of_legacy_interrupts_are_followed);
+	tcase_add_test(tc, a_pin_in_use_is_level_all_the_time);
+	tcase_add_test(tc,
+		       a_pin_that_waits_for_a_lost_eoi_is_woken_when_it_is_requested);
+	tcase_add_test(tc, a_level_pin_moves_with_all_who_share_it);
+	tcase_add_test(tc, an_interrupt_in_service_ends_before_its_pin_moves);
+	tcase_add_test(tc, a_pin_whose_interrupt_does_not_end_stays);
+	tcase_add_test(tc, a_pin_that_was_masked_stays_masked_where_it_goes);
+	tcase_add_test(tc, what_cannot_move_is_refused);
 	tcase_add_test(tc, an_override_takes_back_what_was_asked_for);
 	tcase_add_test(tc, a_masked_pin_is_open_again_for_the_next_user);
 	tcase_add_test(tc, a_pin_that_does_not_exist_is_refused);

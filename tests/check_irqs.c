@@ -304,6 +304,34 @@ START_TEST(the_pin_is_shared_with_others)
 }
 END_TEST
 
+START_TEST(the_pin_moves_and_is_among_what_a_cpu_has)
+{
+	probe();
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, NULL), 1);
+	ck_assert_int_eq(connect(0), 0);
+	ck_assert_int_eq(irq_vectors_cpu(p, 0), 0);
+	ck_assert_int_eq(irq_set_affinity(p, 0, 2), 0);
+	ck_assert_int_eq(irq_vectors_cpu(p, 0), 2);
+	host_raise_gsi(GSI);
+	ck_assert_uint_eq(seen_cpu[0], 2);
+	ck_assert_int_eq(irq_rebalance(2), 0);
+	ck_assert_int_eq(irq_vectors_cpu(p, 0), 3);
+	host_raise_gsi(GSI);
+	ck_assert_uint_eq(seen[0], 2);
+	ck_assert_uint_eq(seen_cpu[0], 3);
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(a_pin_that_cannot_move_is_named)
+{
+	ck_assert_int_eq(irq_gsi_request(4, 0, 1, on_irq, &seen[7], "edge"), 0);
+	ck_assert_int_eq(irq_rebalance(1), -ENOTSUP);
+	ck_assert(host_logged("pin 4 stays on CPU 1: -ENOTSUP"));
+	irq_gsi_free(4, on_irq, &seen[7]);
+}
+END_TEST
+
 /* ---- which CPU ---- */
 
 START_TEST(managed_vectors_go_to_one_cpu_each)
@@ -500,6 +528,8 @@ int main(void)
 	t = suite_group("pin", setup, teardown, 0);
 	tcase_add_test(t, the_pin_is_open_only_while_it_is_connected);
 	tcase_add_test(t, the_pin_is_shared_with_others);
+	tcase_add_test(t, the_pin_moves_and_is_among_what_a_cpu_has);
+	tcase_add_test(t, a_pin_that_cannot_move_is_named);
 
 	t = suite_group("cpu", setup, teardown, 0);
 	tcase_add_test(t, managed_vectors_go_to_one_cpu_each);

@@ -12,11 +12,13 @@
  * affinity.events=100000 does all of those; by default as many as fit some
  * seconds.
  */
+#include "blk/nvme.h"
 #include "core/cmdline.h"
 #include "core/cpu.h"
 #include "core/dma.h"
 #include "core/io.h"
 #include "core/irq.h"
+#include "core/page.h"
 #include "core/pci.h"
 #include "core/report.h"
 #include "core/string.h"
@@ -268,6 +270,90 @@ KTEST(affinity, msi_without_mask_bits_moves_under_fire_too)
 	affinity_edu_run(t, p);
 	if (attach)
 		dma_detach(&p->dev);
+}
+
+/* ---- a pin: a disk that has no messages (msi=off) ---- */
+
+#define AFFINITY_READS		500
+
+static struct {
+	struct blk_dev *bd;
+	void *buf;
+	unsigned done, failed;
+	bool over;
+} affinity_disk;
+
+static void affinity_reader(void *arg)
+{
+	nsec_t end = time_now() + AFFINITY_BUDGET;
+	struct blk_dev *bd = affinity_disk.bd;
+
+	while (affinity_disk.done < AFFINITY_READS && time_now() < end) {
+		affinity_disk.failed += blk_read(bd, 0, affinity_disk.buf,
+						 bd->block_size) != 0;
+		affinity_disk.done++;
+	}
+	WRITE_ONCE(affinity_disk.over, true);
+}
+
+/* Returns how many moves there were. */
+static unsigned affinity_move_pin(struct ktest_run *t, struct pci_dev *p)
+{
+	unsigned moves = 0;
+
+	while (!READ_ONCE(affinity_disk.over)) {
+		unsigned to = (moves + 1) % cpu_count();
+
+		if (!KEXPECT_EQ(t, irq_set_affinity(p, 0, to), 0))
+			break;
+		KEXPECT_EQ(t, irq_vectors_cpu(p, 0), (int)to);
+		moves++;
+		thread_sleep(AFFINITY_EVERY);
+	}
+	return moves;
+}
+
+/* Interrupts on other CPUs than the queues' were our doing. */
+static void affinity_forgive(struct blk_dev *bd)
+{
+	struct nvme_ctrl *c = nvme_of(bd);
+
+	for (unsigned i = 0; c && i < c->nio; i++)
+		c->io[i].irqs_elsewhere = 0;
+}
+
+KTEST(affinity, a_pin_moves_while_its_disk_reads)
+{
+	struct blk_dev *bd = blk_get(0);
+	struct pci_dev *p = bd && bd->dev ? to_pci_dev(bd->dev) : NULL;
+	uint64_t unowned = affinity_unowned(), lost;
+	struct thread *reader;
+	unsigned moves;
+
+	if (!affinity_possible(t))
+		return;
+	if (!p || strcmp(irq_vectors_kind(p), "intx") || !bd->blocks) {
+		ktest_skip(t, "no disk that interrupts by its pin");
+		return;
+	}
+	memset(&affinity_disk, 0, sizeof(affinity_disk));
+	affinity_disk.bd = bd;
+	affinity_disk.buf = page_alloc(page_order(bd->block_size));
+	KASSERT(t, affinity_disk.buf);
+	lost = irq_watch_lost(p, 0);
+	KASSERT(t, thread_create(1, affinity_reader, NULL, "reader",
+				 &reader) == 0);
+	moves = affinity_move_pin(t, p);
+	thread_join(reader);
+	KEXPECT_EQ(t, irq_set_affinity(p, 0, 0), 0);
+	KEXPECT(t, moves > 0 && affinity_disk.done > 0);
+	KEXPECT_EQ(t, affinity_disk.failed, 0);
+	KEXPECT_EQ(t, irq_watch_lost(p, 0), lost);
+	KEXPECT_EQ(t, affinity_unowned(), unowned);
+	ktest_metric("affinity_pin_reads", affinity_disk.done, "reads");
+	ktest_metric("affinity_pin_moves", moves, "moves");
+	affinity_forgive(bd);
+	page_free(affinity_disk.buf, page_order(bd->block_size));
 }
 
 /* ---- a CPU that is to go ---- */

@@ -566,6 +566,32 @@ int irq_gsi_request(unsigned gsi, unsigned flags, unsigned cpu, irq_fn *fn,
 	return 0;
 }
 
+int irq_gsi_cpu(unsigned gsi)
+{
+	return gsi < HOST_GSIS && !list_empty(&host.gsi[gsi].users) ?
+	       (int)host.gsi[gsi].cpu : -EINVAL;
+}
+
+int irq_gsi_move(unsigned gsi, unsigned cpu)
+{
+	struct host_gsi *g = &host.gsi[gsi % HOST_GSIS];
+	int vector;
+
+	if (irq_gsi_cpu(gsi) < 0 || cpu >= host.cpus)
+		return -EINVAL;
+	if (cpu == g->cpu)
+		return 0;
+	if (!(g->flags & IRQ_GSI_LEVEL))
+		return -ENOTSUP;
+	vector = irq_alloc(cpu, host_gsi_run, g, irq_name(g->cpu, g->vector));
+	if (vector < 0)
+		return vector;
+	irq_free(g->cpu, g->vector);
+	g->cpu = cpu;
+	g->vector = (unsigned)vector;
+	return 0;
+}
+
 void irq_gsi_mask(unsigned gsi)
 {
 	BUG_ON(gsi >= HOST_GSIS);
