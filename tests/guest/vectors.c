@@ -114,13 +114,42 @@ KTEST(vectors, a_vector_that_nobody_owns_is_counted_and_ended)
 	irq_free(cpu, (unsigned)low);
 }
 
+static void vectors_in_service_irq(void *arg)
+{
+	unsigned *vector = arg;
+
+	if (!lapic_in_service(*vector))
+		*vector = 0;
+	vectors_irq(NULL);
+}
+
+/* Some hosts' APIC has nothing in service, not even what is being handled. */
+static bool vectors_service_is_known(struct ktest_run *t)
+{
+	unsigned vector = 0;
+	int v = irq_alloc(cpu_id(), vectors_in_service_irq, &vector,
+			  "vectors test");
+
+	if (!KEXPECT(t, v >= 0))
+		return false;
+	vector = (unsigned)v;
+	vectors_expect_lowest(t, vector);
+	irq_free(cpu_id(), (unsigned)v);
+	if (!vector)
+		ktest_skip(t, "the APIC does not say what is in service");
+	return vector != 0;
+}
+
 /* Those below 32 without an error code; the others' frame cannot be told. */
 KTEST(vectors, a_message_with_an_exceptions_vector_is_counted_and_ended)
 {
 	static const unsigned vector[] = { 16, 19, 20, 22, 28, 31 };
 	unsigned cpu = cpu_id();
-	int low = vectors_take_low(cpu);
+	int low;
 
+	if (!vectors_service_is_known(t))
+		return;
+	low = vectors_take_low(cpu);
 	KASSERT(t, low >= 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(vector); i++)
 		vectors_send_stray(t, cpu, vector[i]);
