@@ -36,6 +36,7 @@
 # define PIC_ICW4_8086		BIT(0)
 #define PIC_OCW1		1		/* a mask */
 
+#define IOAPIC_DEST_MAX		254		/* of the 8 bits of RTE_DEST */
 #define IOAPIC_IDLE_WAIT	NSEC_PER_SEC	/* for a handler to end */
 
 struct ioapic_user {
@@ -294,8 +295,8 @@ static int ioapic_first_user(struct ioapic_pin *pin, unsigned flags,
 {
 	int vector;
 
-	/* The destination has 8 bits; a longer id would name another CPU. */
-	if (cpu >= cpu_count() || cpu_apic_id(cpu) > FIELD_MAX(IOAPIC_RTE_DEST))
+	/* A longer id would name another CPU, and 255 all of them. */
+	if (cpu >= cpu_count() || cpu_apic_id(cpu) > IOAPIC_DEST_MAX)
 		return -EINVAL;
 	vector = irq_alloc(cpu, ioapic_interrupt, pin, name);
 	if (vector < 0)
@@ -422,7 +423,7 @@ int irq_gsi_move(unsigned gsi, unsigned cpu)
 	ioapic_legacy(&gsi, &flags);
 	a = ioapic_of(gsi, &pin);
 	if (!a || !pin->vector || cpu >= cpu_count() ||
-	    cpu_apic_id(cpu) > FIELD_MAX(IOAPIC_RTE_DEST))
+	    cpu_apic_id(cpu) > IOAPIC_DEST_MAX)
 		return -EINVAL;
 	if (cpu == pin->cpu)
 		return 0;

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/monitor.h"
 #include "core/report.h"
+#include "msi/irqs.h"
 
 #define IRQ_VECTORS_ALL	256
 
@@ -69,8 +70,8 @@ static void irq_cmd_cpu(unsigned cpu)
 /* One device: its kind, and for each vector where it goes and how it stands. */
 static void irq_cmd_device(struct pci_dev *p)
 {
-	console_printf("%s %s, %u vectors:", p->dev.name, msi_kind(p),
-		       msi_vectors(p));
+	console_printf("%s %s, %u vectors:", p->dev.name, irq_vectors_kind(p),
+		       MAX(msi_vectors(p), irq_vectors(p)));
 	for (unsigned nr = 0; nr < msi_vectors(p); nr++) {
 		if (msi_cpu(p, nr) < 0)
 			console_printf(" %u:-", nr);
@@ -82,6 +83,8 @@ static void irq_cmd_device(struct pci_dev *p)
 				       msi_pending(p, nr) ? ",pending" : "");
 	}
 	console_printf("\n");
+	if (*irq_vectors_why(p))
+		console_printf("\t%s\n", irq_vectors_why(p));
 }
 
 static int irq_cmd(int argc, char **argv)
@@ -92,7 +95,7 @@ static int irq_cmd(int argc, char **argv)
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
 		irq_cmd_cpu(cpu);
 	list_for_each(p, &pci_devices, node)
-		if (msi_vectors(p))
+		if (msi_vectors(p) || irq_vectors(p))
 			irq_cmd_device(p);
 	return 0;
 }
@@ -156,8 +159,34 @@ static void irq_report_cpu(unsigned cpu)
 	irq_report_room(cpu);
 }
 
+static void irq_report_device(const struct pci_dev *p)
+{
+	uint64_t lost = 0;
+	struct json j;
+
+	for (unsigned nr = 0; nr < irq_vectors(p); nr++)
+		lost += irq_watch_lost(p, nr);
+	json_begin(&j, "irq_device");
+	json_str(&j, "name", p->dev.name);
+	json_str(&j, "kind", irq_vectors_kind(p));
+	json_str(&j, "remap", remap_of(p)->name);
+	json_u64(&j, "vectors", irq_vectors(p));
+	json_str(&j, "why", irq_vectors_why(p));
+	json_u64(&j, "lost", lost);
+	json_end(&j);
+}
+
 void irq_report(void)
 {
+	struct pci_dev *p;
+	struct json j;
+
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
 		irq_report_cpu(cpu);
+	list_for_each(p, &pci_devices, node)
+		if (irq_vectors(p))
+			irq_report_device(p);
+	json_begin(&j, "irq_refused");
+	json_u64(&j, "messages", msi_refused(0));
+	json_end(&j);
 }

@@ -94,7 +94,10 @@ uint64_t msi_count(const struct pci_dev *p, unsigned nr);
 int msi_cpu(const struct pci_dev *p, unsigned nr);	/* -ENODEV: none */
 unsigned msi_vectors(const struct pci_dev *p);	/* as msi_alloc() said, or 0 */
 
-/* One @json line per vector in use, on every CPU. Thread context. */
+/*
+ * @json lines: per vector in use and per CPU, per device how it interrupts and
+ * why not better, and how many messages were refused. Thread context.
+ */
 void irq_report(void);
 
 #endif

@@ -59,6 +59,6 @@
 #define MSI_MSG_DATA_ASSERT	BIT(14)		/* level, if LEVEL */
 #define MSI_MSG_DATA_LEVEL	BIT(15)
 /* Highest APIC id that a message can name without interrupt remapping. */
-#define MSI_MSG_DEST_MAX	FIELD_MAX(MSI_MSG_ADDR_DEST)
+#define MSI_MSG_DEST_MAX	254		/* 255: all of them (10.6.2.1) */
 
 #endif

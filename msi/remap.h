@@ -33,7 +33,7 @@ struct remap_target {
 
 struct remap_ops {
 	const char *name;		/* "vt-d", "amd-vi", "none" */
-	/* Highest APIC id that is reached: 255, or 2^32 - 1 in x2APIC mode. */
+	/* Highest APIC id that is reached: 254, or 2^32 - 2 in x2APIC mode. */
 	uint32_t dest_max;
 	/* Are p's messages remapped by this one? */
 	bool (*covers)(const struct pci_dev *p);
@@ -84,7 +84,7 @@ const struct remap_ops *remap_of(const struct pci_dev *p);
 /*
  * The message that interrupts cpu at vector when nobody remaps it: physical
  * destination, fixed, edge. Also what an IOMMU sends for itself. cpu's APIC id
- * must fit 8 bits.
+ * must be below 255, which means all of them.
  */
 void msi_compose(unsigned cpu, unsigned vector, struct msi_msg *msg);
 

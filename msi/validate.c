@@ -48,7 +48,7 @@ static int msi_check(const struct pci_dev *p, unsigned nr,
 	if (to.vector < IRQ_VECTOR_FIRST || to.vector > IRQ_VECTOR_LAST)
 		return -ERANGE;
 	cpu = msi_cpu_of(to.apic_id);
-	if (cpu == cpu_count())
+	if (cpu == cpu_count() || to.apic_id > m->remap->dest_max)
 		return -EHOSTUNREACH;
 	if (nr >= m->n || m->v[nr].cpu != cpu || m->v[nr].vector != to.vector ||
 	    !irq_name(cpu, to.vector))

@@ -11,6 +11,7 @@
 #include "core/cpu.h"
 #include "core/errno.h"
 #include "core/irq.h"
+#include "core/monitor.h"
 #include "msi/irqs.h"
 #include "msi/msi.h"
 #include "msi/msireg.h"
@@ -151,6 +152,28 @@ START_TEST(each_step_down_has_its_reason)
 		host_raise_gsi(GSI);
 	ck_assert_uint_eq(seen[0], 1);
 	ck_assert_uint_eq(irq_vectors_count(p, 0), 1);
+	irq_vectors_free(p);
+}
+END_TEST
+
+START_TEST(the_report_and_the_monitor_say_way_and_reason)
+{
+	char cmd[] = "irq";
+
+	probe();
+	cmdline_init("msi=off");
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 1, NULL), 1);
+	ck_assert_int_eq(connect(0), 0);
+	irq_report();
+	ck_assert_ptr_nonnull(strstr(host_console(),
+		"{\"event\":\"irq_device\",\"name\":\"00:05.0\","
+		"\"kind\":\"intx\",\"remap\":\"none\",\"vectors\":1,"
+		"\"why\":\"no MSI-X: msi=off; no MSI: msi=off\","
+		"\"lost\":0}"));
+	host_console_clear();
+	ck_assert_int_eq(monitor_exec(cmd), 0);
+	ck_assert_ptr_nonnull(strstr(host_console(), "00:05.0 intx, 1 vectors:"
+				     "\n\tno MSI-X: msi=off"));
 	irq_vectors_free(p);
 }
 END_TEST
@@ -516,6 +539,7 @@ int main(void)
 	tcase_add_test(t, msix_is_first_and_needs_no_reason);
 	tcase_add_loop_test(t, each_step_down_has_its_reason, 0,
 			    ARRAY_SIZE(ways));
+	tcase_add_test(t, the_report_and_the_monitor_say_way_and_reason);
 	tcase_add_test(t, a_lie_of_msix_is_a_reason_too);
 	tcase_add_test(t, no_way_at_all_names_all_three);
 	tcase_add_test(t, a_pin_of_unknown_wiring_is_no_way);

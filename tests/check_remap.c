@@ -155,6 +155,19 @@ START_TEST(a_cpu_that_is_not_there_is_unreachable)
 }
 END_TEST
 
+START_TEST(the_broadcast_id_is_no_cpu)
+{
+	ck_assert_int_eq(msi_alloc(p, 1, 1), 1);
+	host_set_apic_id(3, 255);
+	ck_assert_int_eq(connect(0, 3), -EHOSTUNREACH);
+	host_set_apic_id(3, 254);
+	ck_assert_int_eq(connect(0, 3), 0);
+	host_set_apic_id(3, 255);
+	ck_assert_int_eq(validate_but(1 << 12, 0), -EHOSTUNREACH);
+	msi_free(p);
+}
+END_TEST
+
 /* Legal to the hardware, and exactly the interrupt that others would miss. */
 START_TEST(anothers_vector_and_a_stale_one_are_refused)
 {
@@ -318,6 +331,7 @@ int main(void)
 	tcase_add_test(t, only_fixed_and_edge_is_accepted);
 	tcase_add_test(t, exceptions_and_system_vectors_are_refused);
 	tcase_add_test(t, a_cpu_that_is_not_there_is_unreachable);
+	tcase_add_test(t, the_broadcast_id_is_no_cpu);
 	tcase_add_test(t, anothers_vector_and_a_stale_one_are_refused);
 	tcase_add_test(t, an_apic_id_above_8_bits_is_refused_by_name);
 
