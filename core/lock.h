@@ -12,6 +12,7 @@
  *	thread wait queue
  *	run queue, timer queue		(of one CPU; two: lower CPU first)
  *	I/O APIC pins
+ *	msi masks			(of one device)
  *	irq table
  *	block device list
  *	mappings

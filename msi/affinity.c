@@ -193,10 +193,9 @@ static int msi_move_any(struct pci_dev *p, unsigned nr,
 
 	if (m->remap->set)
 		return msi_move_swapped(p, nr, to);
-	m->ops->mask(p, m, nr, true);
+	msi_set_mask(p, nr, true);
 	err = msi_move_masked(p, nr, to);
-	if (!m->v[nr].held)
-		m->ops->mask(p, m, nr, false);
+	msi_open(p, nr);
 	return err;
 }
 

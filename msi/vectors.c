@@ -81,6 +81,7 @@ int msi_alloc_by(struct pci_dev *p, unsigned min, unsigned max, unsigned use,
 	if (!m)
 		return -ENOMEM;
 	*m = probe;
+	spin_init(&m->lock, "msi masks");
 	m->remap = remap_of(p);
 	err = m->remap->alloc(p, m->n, &m->base);
 	if (err)
@@ -119,6 +120,25 @@ int msi_program(struct pci_dev *p, unsigned nr)
 	if (!err)
 		m->ops->program(p, m, nr, &msg);
 	return err;
+}
+
+void msi_set_mask(struct pci_dev *p, unsigned nr, bool on)
+{
+	struct msi *m = p->msi;
+	irqflags_t flags = spin_lock(&m->lock);
+
+	m->ops->mask(p, m, nr, on);
+	spin_unlock(&m->lock, flags);
+}
+
+void msi_open(struct pci_dev *p, unsigned nr)
+{
+	struct msi *m = p->msi;
+	irqflags_t flags = spin_lock(&m->lock);
+
+	if (!m->v[nr].held && !m->v[nr].storm)
+		m->ops->mask(p, m, nr, false);
+	spin_unlock(&m->lock, flags);
 }
 
 /* ---- a CPU's vector, by itself or of the device's block ---- */
@@ -204,14 +224,19 @@ static void msi_vector_give(struct msi *m, struct msi_vector *v)
 	}
 }
 
-/* In interrupt context: the driver may unmask it when it knows better. */
+/*
+ * In interrupt context: the driver may unmask it when it knows better. It does
+ * not know that it is masked, so a watch goes on looking (watch.c).
+ */
 static void msi_storm(void *arg)
 {
 	struct msi_vector *v = arg;
 	struct msi *m = v->p->msi;
+	irqflags_t flags = spin_lock(&m->lock);
 
-	v->held = true;
+	v->storm = true;
 	m->ops->mask(v->p, m, (unsigned)(v - m->v), true);
+	spin_unlock(&m->lock, flags);
 }
 
 void msi_watch(struct msi_vector *v, unsigned cpu, unsigned vector)
@@ -244,7 +269,7 @@ int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
 	if (err)
 		goto err_program;
 	msi_watch(v, cpu, v->vector);
-	m->ops->mask(p, m, nr, false);
+	msi_set_mask(p, nr, false);
 	return 0;
 
 err_program:
@@ -259,7 +284,7 @@ void msi_disconnect(struct pci_dev *p, unsigned nr)
 
 	if (!v || !v->vector)
 		return;
-	m->ops->mask(p, m, nr, true);
+	msi_set_mask(p, nr, true);
 	msi_vector_give(m, v);
 }
 
@@ -282,11 +307,15 @@ void msi_mask(struct pci_dev *p, unsigned nr, bool masked)
 {
 	struct msi_vector *v = msi_vector(p, nr);
 	struct msi *m = p->msi;
+	irqflags_t flags;
 
 	if (!v || !v->vector)
 		return;
+	flags = spin_lock(&m->lock);
 	v->held = masked;
+	v->storm = false;
 	m->ops->mask(p, m, nr, masked);
+	spin_unlock(&m->lock, flags);
 }
 
 bool msi_masked(struct pci_dev *p, unsigned nr)

@@ -7,6 +7,7 @@
 #define MSI_VECTORS_H
 
 #include "core/io.h"
+#include "core/lock.h"
 #include "msi/msi.h"
 #include "msi/parse.h"
 #include "msi/quirk.h"
@@ -16,9 +17,12 @@ struct msi_vector {
 	unsigned cpu;
 	irq_fn *fn;
 	void *arg;
+	/* m->lock: */
 	bool held;			/* masked by its driver */
-	uint64_t before;		/* interrupts on CPUs that it left */
+	bool storm;			/* … by its interrupts that did not end */
 	bool off;			/* MSI, masked: what comes is dropped */
+	/* one user of the device at a time: */
+	uint64_t before;		/* interrupts on CPUs that it left */
 	struct pci_dev *p;		/* whose it is, while connected */
 };
 
@@ -36,8 +40,11 @@ struct msi {
 	/* MSI-X: */
 	struct io table_pages, pba_pages;	/* as mapped, whole pages */
 	struct io table, pba;
-	/* MSI: */
+	/* Masks change in threads and, in a storm, in an interrupt. */
+	struct spinlock lock;
+	/* MSI, m->lock: */
 	uint32_t masked;		/* a bit for each vector */
+	/* MSI: */
 	unsigned block;			/* CPU's vector of nr 0; 0: none yet */
 	unsigned block_cpu;
 	struct msi_vector v[];
@@ -57,7 +64,7 @@ struct msi_ops {
 	/* Set the message of nr, which is masked. */
 	void (*program)(struct pci_dev *p, struct msi *m, unsigned nr,
 			const struct msi_msg *msg);
-	/* Returns when the device has taken it: no message leaves any more. */
+	/* By msi_set_mask(). No message leaves any more when it returns. */
 	void (*mask)(struct pci_dev *p, struct msi *m, unsigned nr, bool on);
 	bool (*masked)(struct pci_dev *p, struct msi *m, unsigned nr);
 	bool (*pending)(struct pci_dev *p, struct msi *m, unsigned nr);
@@ -117,6 +124,11 @@ int msi_connect_by(irq_take *take, struct pci_dev *p, unsigned nr,
 
 /* True when cpu has said that vector does not wait there. May call it. */
 bool msi_drained(unsigned cpu, unsigned vector);
+
+/* nr's mask in the device; returns when the device has taken it. */
+void msi_set_mask(struct pci_dev *p, unsigned nr, bool on);
+/* Unmask it, if neither its driver nor a storm has masked it. */
+void msi_open(struct pci_dev *p, unsigned nr);
 
 /* The message for nr's CPU and vector into the device, which has it masked. */
 int msi_program(struct pci_dev *p, unsigned nr);

@@ -209,6 +209,36 @@ START_TEST(a_vector_that_its_driver_masked_is_left_alone)
 }
 END_TEST
 
+/* For 200 ms the CPU does nothing else. */
+static void on_storm(void *arg)
+{
+	struct work *w = arg;
+
+	host_time_advance(NSEC_PER_USEC);
+	if (!msi_masked(p, 0) && w->done++ < 200000)
+		fake_pci_fire(&f, 0);
+}
+
+START_TEST(a_vector_that_a_storm_has_masked_is_found)
+{
+	irq_vectors_free(p);
+	ck_assert_int_eq(irq_alloc_vectors(p, 1, 2, NULL), 2);
+	ck_assert_int_eq(irq_vectors_connect(p, 0, on_storm, &work[0], "test"),
+			 0);
+	ck_assert_int_eq(irq_watch(p, 0, waits), 0);
+	fake_pci_fire(&f, 0);
+	ck_assert(msi_masked(p, 0));
+	ck_assert_uint_lt(work[0].done, 200000);
+	work[0].waiting = 1;
+	look();
+	ck_assert_uint_eq(look(), 1);
+	ck_assert_int_eq(irq_set_affinity(p, 0, 1), 0);
+	ck_assert(msi_masked(p, 0));
+	msi_mask(p, 0, false);
+	ck_assert(!msi_masked(p, 0));
+}
+END_TEST
+
 /* RELIABILITY I5: and when the mask goes, the late interrupt is harmless. */
 START_TEST(a_vector_masked_behind_its_drivers_back_is_found)
 {
@@ -277,6 +307,7 @@ int main(void)
 	tcase_add_test(t, new_work_after_a_late_interrupt_is_no_loss);
 	tcase_add_test(t, a_cpu_that_does_not_answer_is_given_more_time);
 	tcase_add_test(t, a_vector_that_its_driver_masked_is_left_alone);
+	tcase_add_test(t, a_vector_that_a_storm_has_masked_is_found);
 	tcase_add_test(t, a_vector_masked_behind_its_drivers_back_is_found);
 	tcase_add_test(t, each_vector_is_watched_by_itself);
 	tcase_add_test(t, only_connected_vectors_are_watched);
