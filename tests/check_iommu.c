@@ -334,6 +334,107 @@ START_TEST(a_storm_of_others_does_not_hide_a_fault)
 }
 END_TEST
 
+/* ---- interrupts of faults ---- */
+
+static struct {
+	nsec_t at;			/* a record is there from then on; 0: none */
+	nsec_t told;			/* its interrupt comes then; 0: never */
+	unsigned looks;
+} records;
+
+static void look_at_records(void)
+{
+	records.looks++;
+	if (records.at && time_now() >= records.at) {
+		records.at = 0;
+		fault(1, 0x5000);
+	}
+}
+
+static void tell_of_records(void *ctx)
+{
+	if (records.told && time_now() >= records.told) {
+		records.told = 0;
+		fault_interrupt();
+		look_at_records();
+	}
+}
+
+static const struct domain_ops records_ops = { .poll_faults = look_at_records };
+
+/* A fault ms from now, its interrupt (0: lost) ns from now. */
+static nsec_t wait_for(unsigned ms, nsec_t told)
+{
+	uint64_t since = iommu_fault_count();
+	nsec_t start = time_now();
+	struct iommu_fault f;
+
+	records.at = start + ms * NSEC_PER_MSEC;
+	records.told = told ? start + told : 0;
+	ck_assert_int_eq(iommu_fault_wait(1, since, start + 5 * NSEC_PER_SEC,
+					  &f), 0);
+	ck_assert_uint_eq(f.addr, 0x5000);
+	return time_now() - start;
+}
+
+static nsec_t wait_for_record(nsec_t told)
+{
+	return wait_for(100, told);
+}
+
+static void records_start(void)
+{
+	fault_reset();
+	memset(&records, 0, sizeof(records));
+	domain_start(&records_ops);
+	host_step_add(tell_of_records, &records);
+}
+
+static void records_end(void)
+{
+	host_step_remove(&records);
+	domain_start(NULL);
+}
+
+START_TEST(a_lost_interrupt_of_a_fault_is_found_within_a_second)
+{
+	records_start();
+	fault_listen();
+	for (unsigned i = 1; i <= 3; i++) {
+		ck_assert_uint_lt(wait_for_record(0), NSEC_PER_SEC);
+		ck_assert_uint_eq(iommu_fault_irqs_lost(), i);
+	}
+	/* One that was there before anybody waited. */
+	ck_assert_uint_le(wait_for(0, 0), 2 * FAULT_GRACE);
+	ck_assert_uint_eq(iommu_fault_irqs_lost(), 4);
+	ck_assert_uint_eq(lines("no interrupt told of it"), 1);
+	records_end();
+}
+END_TEST
+
+START_TEST(an_interrupt_that_comes_is_not_lost)
+{
+	records_start();
+	fault_listen();
+	ck_assert_uint_lt(wait_for_record(100 * NSEC_PER_MSEC),
+			  FAULT_LOOK);
+	ck_assert_uint_eq(records.looks, 2);	/* at once, and for it */
+	/* On its way while somebody looks. */
+	wait_for_record(FAULT_LOOK + FAULT_GRACE / 2);
+	ck_assert_uint_eq(iommu_fault_irqs_lost(), 0);
+	records_end();
+}
+END_TEST
+
+START_TEST(without_an_interrupt_none_is_lost)
+{
+	records_start();
+	ck_assert_uint_lt(wait_for_record(0), NSEC_PER_SEC);
+	ck_assert_uint_eq(iommu_fault_irqs_lost(), 0);
+	records_end();
+}
+END_TEST
+
 START_TEST(the_console_is_spared_and_told_how_much)
 {
 	fault_reset();
@@ -393,6 +494,9 @@ int main(void)
 	tcase_add_test(t, the_report_and_the_monitor_tell_the_same);
 	tcase_add_test(t, a_wait_finds_the_first_fault_of_its_device);
 	tcase_add_test(t, a_storm_of_others_does_not_hide_a_fault);
+	tcase_add_test(t, a_lost_interrupt_of_a_fault_is_found_within_a_second);
+	tcase_add_test(t, an_interrupt_that_comes_is_not_lost);
+	tcase_add_test(t, without_an_interrupt_none_is_lost);
 	tcase_add_test(t, the_console_is_spared_and_told_how_much);
 	tcase_add_test(t, the_same_access_is_said_once);
 	tcase_add_test(t, more_devices_than_counters_lose_only_their_counts);

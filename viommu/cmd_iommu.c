@@ -109,5 +109,6 @@ void iommu_report(void)
 	json_u64(&j, "mapped_bytes", domain_mapped());
 	json_u64(&j, "faults", count);
 	json_u64(&j, "faults_lost", lost);
+	json_u64(&j, "fault_irqs_lost", iommu_fault_irqs_lost());
 	json_end(&j);
 }

@@ -17,6 +17,9 @@ struct fault_device {
 static struct fault_log {
 	struct spinlock lock;
 	struct waitq wait;
+	/* atomic: */
+	bool listens;			/* some unit has an interrupt */
+	uint64_t irqs, irqs_lost;
 	/* log->lock: */
 	uint64_t count, lost;		/* the n-th fault has number n */
 	struct iommu_fault ring[FAULT_RING];
@@ -41,6 +44,8 @@ void fault_reset(void)
 	l->ndevices = l->lines = 0;
 	l->burst = 0;
 	l->said = (struct iommu_fault){ 0 };
+	l->irqs = l->irqs_lost = 0;
+	l->listens = false;
 	spin_unlock(&l->lock, flags);
 }
 
@@ -214,16 +219,67 @@ static bool fault_find(uint16_t bdf, uint64_t since, struct iommu_fault *out)
 	return found;
 }
 
+/* ---- waiting ---- */
+
+void fault_listen(void)
+{
+	__atomic_store_n(&fault_log.listens, true, __ATOMIC_RELAXED);
+}
+
+void fault_interrupt(void)
+{
+	__atomic_fetch_add(&fault_log.irqs, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t iommu_fault_irqs_lost(void)
+{
+	return __atomic_load_n(&fault_log.irqs_lost, __ATOMIC_RELAXED);
+}
+
+/* A look has found what no interrupt told. It may still be on its way. */
+static void fault_miss_interrupt(uint64_t irqs)
+{
+	struct fault_log *l = &fault_log;
+	nsec_t deadline = time_now() + FAULT_GRACE;
+
+	if (!__atomic_load_n(&l->listens, __ATOMIC_RELAXED) ||
+	    !wait_until(&l->wait, __atomic_load_n(&l->irqs,
+						  __ATOMIC_RELAXED) != irqs,
+			deadline))
+		return;
+	if (!__atomic_fetch_add(&l->irqs_lost, 1, __ATOMIC_RELAXED))
+		log_warn("iommu", "a fault was recorded, and no interrupt told "
+			 "of it: found by looking");
+}
+
+static bool fault_look(uint16_t bdf, uint64_t since, struct iommu_fault *out)
+{
+	uint64_t irqs = __atomic_load_n(&fault_log.irqs, __ATOMIC_RELAXED);
+
+	domain_poll_faults();
+	if (!fault_find(bdf, since, out))
+		return false;
+	fault_miss_interrupt(irqs);
+	return true;
+}
+
 /*
- * The hardware is asked before and after: its interrupt may have been lost,
- * and a machine without a usable one still has its records.
+ * The hardware is asked at once, and then every FAULT_LOOK: its interrupt may
+ * have been lost, and a machine without a usable one still has its records.
  */
 int iommu_fault_wait(uint16_t bdf, uint64_t since, nsec_t deadline,
 		     struct iommu_fault *out)
 {
-	domain_poll_faults();
-	if (!wait_until(&fault_log.wait, fault_find(bdf, since, out), deadline))
+	nsec_t look;
+
+	if (fault_find(bdf, since, out) || fault_look(bdf, since, out))
 		return 0;
-	domain_poll_faults();
-	return fault_find(bdf, since, out) ? 0 : -ETIMEDOUT;
+	do {
+		look = MIN(deadline, time_now() + FAULT_LOOK);
+		if (!wait_until(&fault_log.wait, fault_find(bdf, since, out),
+				look) ||
+		    fault_look(bdf, since, out))
+			return 0;
+	} while (look < deadline);
+	return -ETIMEDOUT;
 }

@@ -16,6 +16,8 @@
 #define FAULT_DEVICES	32		/* counted one by one */
 #define FAULT_LINES	16
 #define FAULT_QUIET	(10 * NSEC_PER_SEC)
+#define FAULT_LOOK	(250 * NSEC_PER_MSEC)	/* while somebody waits */
+#define FAULT_GRACE	(50 * NSEC_PER_MSEC)	/* for an interrupt on its way */
 #define FAULT_ECHO	(10 * NSEC_PER_MSEC)	/* same access: no new line */
 
 /* Forget all; for iommu_init(). */
@@ -24,6 +26,13 @@ void fault_reset(void);
 void fault_record(const char *unit, const struct iommu_fault *f);
 /* The hardware lost n or more records. Any context. */
 void fault_lost(const char *unit, uint64_t n);
+
+/*
+ * A unit has an interrupt for faults from here on; and one has come. A fault
+ * that is found while somebody waits, without one, counts as lost.
+ */
+void fault_listen(void);
+void fault_interrupt(void);
 
 /* Faults by one requester; exact for the first FAULT_DEVICES of them. */
 uint64_t fault_count_of(uint16_t bdf);

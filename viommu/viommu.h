@@ -49,6 +49,8 @@ struct iommu_fault {
 /* Faults seen so far, kept or not; and those the hardware lost (overflow). */
 uint64_t iommu_fault_count(void);
 uint64_t iommu_fault_lost(void);
+/* Faults that were found while somebody waited, with no interrupt to tell. */
+uint64_t iommu_fault_irqs_lost(void);
 /*
  * Wait until a fault by bdf after the count since is recorded. 0 or
  * -ETIMEDOUT. Thread context.

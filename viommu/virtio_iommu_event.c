@@ -92,6 +92,7 @@ void viommu_event_collect(struct viommu *v)
 
 static void viommu_event_irq(void *arg)
 {
+	fault_interrupt();
 	viommu_event_collect(arg);
 }
 
@@ -101,7 +102,7 @@ static void viommu_event_pin_irq(void *arg)
 	struct viommu *v = arg;
 
 	if (virtio_isr(&v->vd) & VIRTIO_ISR_QUEUE)
-		viommu_event_collect(v);
+		viommu_event_irq(v);
 }
 
 static bool viommu_pin(const struct viommu *v)
@@ -136,6 +137,8 @@ void viommu_event_open(struct viommu *v)
 	if (err)
 		log_warn(v->name, "no interrupt (%s): faults are seen only by looking",
 			 errno_name(err));
+	else
+		fault_listen();
 }
 
 void viommu_event_stop(struct viommu *v)

@@ -124,6 +124,7 @@ void vtd_fault_collect(struct vtd_unit *u)
 
 static void vtd_fault_irq(void *arg)
 {
+	fault_interrupt();
 	vtd_fault_collect(arg);
 }
 
@@ -152,6 +153,7 @@ int vtd_fault_start(struct vtd_unit *u)
 	io_write32(&u->regs, VTD_FEADDR, (uint32_t)msg.addr);
 	io_write32(&u->regs, VTD_FEUADDR, msg.addr >> 32);
 	io_write32(&u->regs, VTD_FECTL, 0);
+	fault_listen();
 	return 0;
 }
 

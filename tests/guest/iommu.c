@@ -24,6 +24,7 @@
 #include "core/pcireg.h"
 #include "core/report.h"
 #include "core/string.h"
+#include "msi/irqs.h"
 #include "sched/sched.h"
 #include "viommu/domain.h"
 #include "viommu/viommu.h"
@@ -411,6 +412,53 @@ KTEST(iommu, edu_reads_nothing_from_an_address_never_mapped)
 		edu_expect_fault(t, &e, since, iova, false);
 		iommu_release_iova(&e.pci->dev, iova, PAGE_SIZE);
 	}
+	edu_close(&e);
+}
+
+/* No interrupt tells of a fault any more, and nobody knows why. */
+static bool iommu_test_deafen(bool deaf)
+{
+	struct viommu *v = viommu_get();
+	struct vtd_unit *u;
+
+	if (v && !strcmp(irq_vectors_kind(v->pci), "intx")) {
+		pci_enable_intx(v->pci, !deaf);
+		return true;
+	}
+	for (unsigned i = 0; (u = vtd_unit(i)); i++) {
+		io_write32(&u->regs, VTD_FECTL, deaf ? VTD_FECTL_IM : 0);
+		io_read32(&u->regs, VTD_FECTL);
+	}
+	return vtd_unit(0);
+}
+
+/* RELIABILITY I5. */
+KTEST(iommu, a_faults_lost_interrupt_is_found_within_a_second)
+{
+	uint64_t lost = iommu_fault_irqs_lost(), since;
+	nsec_t start, worst = 0;
+	struct iommu_fault f;
+	struct edu e;
+	iova_t iova;
+
+	if (!edu_open(t, &e) ||
+	    !KEXPECT_EQ(t, iommu_reserve_iova(&e.pci->dev, PAGE_SIZE, &iova), 0))
+		goto out;
+	for (unsigned i = 1; i <= 3 && iommu_test_deafen(true); i++) {
+		since = iommu_fault_count();
+		KEXPECT_EQ(t, edu_read(&e, iova), 0);
+		start = time_now();
+		KEXPECT_EQ(t, iommu_fault_wait(edu_requester(e.pci), since,
+					       start + NSEC_PER_SEC, &f), 0);
+		worst = MAX(worst, time_now() - start);
+		KEXPECT_EQ(t, iommu_fault_irqs_lost() - lost, i);
+		iommu_test_deafen(false);
+	}
+	if (iommu_fault_irqs_lost() == lost && !t->failures)
+		ktest_skip(t, "no interrupt of this IOMMU's that can be masked");
+	ktest_metric("fault_found_max", worst, "ns");
+	iommu_release_iova(&e.pci->dev, iova, PAGE_SIZE);
+out:
 	edu_close(&e);
 }
 
