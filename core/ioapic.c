@@ -54,6 +54,7 @@ struct ioapic_pin {
 	unsigned gsi;
 	/* atomic: */
 	unsigned running;		/* handlers in the list of users */
+	bool moving;			/* by one of those who share it */
 };
 
 struct ioapic {
@@ -413,18 +414,11 @@ static int ioapic_move(struct ioapic *a, struct ioapic_pin *pin, unsigned cpu,
 	return 0;
 }
 
-int irq_gsi_move(unsigned gsi, unsigned cpu)
+static int ioapic_move_to(struct ioapic *a, struct ioapic_pin *pin,
+			  unsigned cpu)
 {
-	unsigned flags = 0;
-	struct ioapic_pin *pin;
-	struct ioapic *a;
 	int vector;
 
-	ioapic_legacy(&gsi, &flags);
-	a = ioapic_of(gsi, &pin);
-	if (!a || !pin->vector || cpu >= cpu_count() ||
-	    cpu_apic_id(cpu) > IOAPIC_DEST_MAX)
-		return -EINVAL;
 	if (cpu == pin->cpu)
 		return 0;
 	if (!(pin->flags & IRQ_GSI_LEVEL))
@@ -435,6 +429,25 @@ int irq_gsi_move(unsigned gsi, unsigned cpu)
 		return vector;
 	irq_on_storm(cpu, (unsigned)vector, ioapic_storm, pin);
 	return ioapic_move(a, pin, cpu, (unsigned)vector);
+}
+
+int irq_gsi_move(unsigned gsi, unsigned cpu)
+{
+	unsigned flags = 0;
+	struct ioapic_pin *pin;
+	struct ioapic *a;
+	int err;
+
+	ioapic_legacy(&gsi, &flags);
+	a = ioapic_of(gsi, &pin);
+	if (!a || !pin->vector || cpu >= cpu_count() ||
+	    cpu_apic_id(cpu) > IOAPIC_DEST_MAX)
+		return -EINVAL;
+	if (__atomic_exchange_n(&pin->moving, true, __ATOMIC_ACQUIRE))
+		return -EBUSY;
+	err = ioapic_move_to(a, pin, cpu);
+	__atomic_store_n(&pin->moving, false, __ATOMIC_RELEASE);
+	return err;
 }
 
 static struct ioapic_user *ioapic_take_user_locked(struct ioapic_pin *pin,

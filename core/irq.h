@@ -117,7 +117,8 @@ int irq_gsi_cpu(unsigned gsi);
  * since an edge of a pin that is masked for it would be lost (-ENOTSUP). When
  * it returns the old CPU gets none any more. Not while somebody requests or
  * frees the pin. Thread context, interrupts on, no spinlock held. 0, -EINVAL
- * (no such pin or CPU, or nobody's), -ETIMEDOUT (its handler does not end), or
+ * (no such pin or CPU, or nobody's), -EBUSY (it is being moved: two of those who
+ * share it may try at once), -ETIMEDOUT (its handler does not end), or
  * what irq_alloc() says; on error it stays where it was.
  */
 int irq_gsi_move(unsigned gsi, unsigned cpu);

@@ -274,6 +274,31 @@ START_TEST(an_interrupt_in_service_ends_before_its_pin_moves)
 }
 END_TEST
 
+static int second_move;
+
+static void move_too(void *ctx)
+{
+	if (chip.in_service && second_move == 1)
+		second_move = ioapic_gsi_move(22, 2);
+}
+
+START_TEST(two_who_share_a_pin_do_not_move_it_at_once)
+{
+	host_set_cpus(3);
+	request_level(22);
+	chip.in_service = 22;
+	chip.reads = 100;
+	second_move = 1;
+	host_step_add(move_too, NULL);
+	ck_assert_int_eq(ioapic_gsi_move(22, 1), 0);
+	host_step_remove(NULL);
+	ck_assert_int_eq(second_move, -EBUSY);
+	ck_assert_int_eq(ioapic_gsi_move(22, 2), 0);
+	ck_assert_int_eq(ioapic_gsi_cpu(22), 2);
+	ioapic_gsi_free(22, handler_a, NULL);
+}
+END_TEST
+
 START_TEST(a_pin_whose_interrupt_does_not_end_stays)
 {
 	unsigned old;
@@ -471,6 +496,7 @@ int main(void)
 		       a_pin_that_waits_for_a_lost_eoi_is_woken_when_it_is_requested);
 	tcase_add_test(tc, a_level_pin_moves_with_all_who_share_it);
 	tcase_add_test(tc, an_interrupt_in_service_ends_before_its_pin_moves);
+	tcase_add_test(tc, two_who_share_a_pin_do_not_move_it_at_once);
 	tcase_add_test(tc, a_pin_whose_interrupt_does_not_end_stays);
 	tcase_add_test(tc, a_pin_that_was_masked_stays_masked_where_it_goes);
 	tcase_add_test(tc, what_cannot_move_is_refused);
