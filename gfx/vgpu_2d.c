@@ -53,7 +53,9 @@ static int vgpu_wait_irq(struct vgpu_cmd *c, nsec_t deadline)
 			  MIN(deadline, time_now() + VGPU_IRQ_TIME))) {
 		if (time_now() >= deadline)
 			return -ETIMEDOUT;
-		g->lost_interrupts += irq_watch_look(g->vd.pci);
+		__atomic_fetch_add(&g->lost_interrupts,
+				   irq_watch_look(g->vd.pci),
+				   __ATOMIC_RELAXED);
 	}
 	return 0;
 }

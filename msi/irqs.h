@@ -80,8 +80,8 @@ int irq_watch(struct pci_dev *p, unsigned nr, bool (*work_waits)(void *arg));
  * IRQ_WATCH_GRACE ago at least, no interrupt has come since and the CPU says
  * that none is on its way, it was lost: the handler is run on its CPU as if it
  * had come, and that is counted, and logged the first time. Returns how many
- * were lost. Thread context, interrupts on, no spinlock held; not while
- * the vectors are freed.
+ * were lost, 0 while another thread looks. Thread context, interrupts on, no
+ * spinlock held; not while the vectors are freed.
  */
 #define IRQ_WATCH_GRACE	(50 * NSEC_PER_MSEC)
 unsigned irq_watch_look(struct pci_dev *p);

@@ -101,6 +101,7 @@ struct irqs {
 	unsigned gsi, flags;
 	uint64_t count;			/* owner CPU, interrupts off */
 	/* all: */
+	bool looking;			/* atomic: watch.c, somebody is */
 	struct cpu_set among;
 	unsigned reserved_from, reserved_end;	/* with room set aside */
 	unsigned n;

@@ -104,9 +104,12 @@ unsigned irq_watch_look(struct pci_dev *p)
 	struct irqs *q = p->irqs;
 	unsigned lost = 0;
 
-	for (unsigned nr = 0; q && nr < q->n; nr++)
+	if (!q || __atomic_exchange_n(&q->looking, true, __ATOMIC_ACQUIRE))
+		return 0;
+	for (unsigned nr = 0; nr < q->n; nr++)
 		if (q->v[nr].work_waits && !watch_held(p, nr))
 			lost += watch_look_one(p, nr);
+	__atomic_store_n(&q->looking, false, __ATOMIC_RELEASE);
 	return lost;
 }
 

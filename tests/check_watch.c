@@ -209,6 +209,28 @@ START_TEST(a_vector_that_its_driver_masked_is_left_alone)
 }
 END_TEST
 
+static unsigned at_once;
+
+static bool another_looks(void *arg)
+{
+	if (work[0].looked < 10)	/* else it would never end */
+		at_once += irq_watch_look(p);
+	return waits(arg);
+}
+
+START_TEST(one_loss_is_counted_once_when_two_threads_look)
+{
+	at_once = 0;
+	ck_assert_int_eq(irq_watch(p, 0, another_looks), 0);
+	work[0].waiting = 1;
+	look();
+	ck_assert_uint_eq(look(), 1);
+	ck_assert_uint_eq(at_once, 0);
+	ck_assert_uint_eq(irq_watch_lost(p, 0), 1);
+	ck_assert_uint_eq(work[0].looked, 3);
+}
+END_TEST
+
 /* For 200 ms the CPU does nothing else. */
 static void on_storm(void *arg)
 {
@@ -307,6 +329,7 @@ int main(void)
 	tcase_add_test(t, new_work_after_a_late_interrupt_is_no_loss);
 	tcase_add_test(t, a_cpu_that_does_not_answer_is_given_more_time);
 	tcase_add_test(t, a_vector_that_its_driver_masked_is_left_alone);
+	tcase_add_test(t, one_loss_is_counted_once_when_two_threads_look);
 	tcase_add_test(t, a_vector_that_a_storm_has_masked_is_found);
 	tcase_add_test(t, a_vector_masked_behind_its_drivers_back_is_found);
 	tcase_add_test(t, each_vector_is_watched_by_itself);
