@@ -211,7 +211,8 @@ static int msi_move_to(struct pci_dev *p, unsigned nr, unsigned cpu)
 		return -ENOTSUP;
 	if (!m->remap->set && !m->ops->keeps_events(m))
 		return msi_move_stepped(p, nr, cpu);
-	vector = irq_alloc(cpu, v->fn, v->arg, irq_name(old.cpu, old.vector));
+	vector = irqs_take(p, nr, cpu)(cpu, v->fn, v->arg,
+				       irq_name(old.cpu, old.vector));
 	if (vector < 0)
 		return vector;
 	to.vector = (unsigned)vector;

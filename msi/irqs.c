@@ -286,9 +286,8 @@ int irq_vectors_connect(struct pci_dev *p, unsigned nr, irq_fn *fn, void *arg,
 	if (q->intx)
 		err = irqs_connect_pin(p, q, name);
 	else
-		err = msi_connect_by(nr < q->reserved_from ? irq_alloc :
-				     irq_alloc_reserved, p, nr, q->v[nr].cpu,
-				     fn, arg, name);
+		err = msi_connect_by(irqs_take(p, nr, q->v[nr].cpu), p, nr,
+				     q->v[nr].cpu, fn, arg, name);
 	if (err)
 		q->v[nr].fn = NULL;
 	return err;
@@ -342,6 +341,15 @@ int irq_vectors_cpu(const struct pci_dev *p, unsigned nr)
 		return (int)q->v[nr].cpu;
 	cpu = q->intx ? irq_gsi_cpu(q->gsi) : msi_cpu(p, nr);
 	return cpu >= 0 ? cpu : (int)q->v[nr].cpu;
+}
+
+irq_take *irqs_take(const struct pci_dev *p, unsigned nr, unsigned cpu)
+{
+	const struct irqs *q = p->irqs;
+	bool home = q && nr >= q->reserved_from && nr < q->reserved_end &&
+		    q->v[nr].cpu == cpu;
+
+	return home ? irq_alloc_reserved : irq_alloc;
 }
 
 struct cpu_set irqs_allowed(const struct pci_dev *p)

@@ -136,6 +136,12 @@ int msi_program(struct pci_dev *p, unsigned nr);
 /* A storm of that vector of cpu, which is v's, masks v. */
 void msi_watch(struct msi_vector *v, unsigned cpu, unsigned vector);
 
+/*
+ * How nr, which has none there, gets a vector of cpu: from the room that is set
+ * aside for it, if that is where it belongs.
+ */
+irq_take *irqs_take(const struct pci_dev *p, unsigned nr, unsigned cpu);
+
 /* The CPUs that p's driver wants interrupts on. */
 struct cpu_set irqs_allowed(const struct pci_dev *p);
 

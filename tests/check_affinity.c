@@ -300,6 +300,24 @@ START_TEST(a_cpu_without_a_free_vector_is_no_place)
 }
 END_TEST
 
+START_TEST(the_way_home_is_always_open)
+{
+	struct vector_stats st = vector_stats(1);
+	unsigned n = 0;
+	int v[VECTOR_ROOM];
+
+	ck_assert_int_eq(irq_set_affinity(p, 1, 2), 0);
+	while ((v[n] = irq_alloc(1, on_irq, seen[7], "x")) >= 0)
+		n++;
+	ck_assert_int_eq(irq_set_affinity(p, 1, 1), 0);
+	expect_on(1, 1);
+	while (n--)
+		irq_free(1, (unsigned)v[n]);
+	ck_assert_uint_eq(vector_stats(1).used, st.used);
+	ck_assert_uint_eq(vector_stats(1).reserved, st.reserved);
+}
+END_TEST
+
 START_TEST(a_cpu_that_no_message_reaches_is_no_place)
 {
 	host_set_apic_id(3, 0x103);
@@ -561,6 +579,7 @@ int main(void)
 	tcase_add_test(t, what_makes_no_sense_is_refused);
 	tcase_add_test(t, a_cpu_that_does_not_answer_keeps_its_vector);
 	tcase_add_test(t, a_cpu_without_a_free_vector_is_no_place);
+	tcase_add_test(t, the_way_home_is_always_open);
 	tcase_add_test(t, a_cpu_that_no_message_reaches_is_no_place);
 	tcase_add_test(t, one_vector_of_a_device_moves_at_a_time);
 	tcase_add_test(t, rebalance_leaves_nothing_on_the_cpu);
