@@ -10,6 +10,7 @@
  */
 #include "blk/nvme.h"
 #include "core/cpu.h"
+#include "core/log.h"
 #include "core/page.h"
 #include "core/pci.h"
 #include "core/report.h"
@@ -61,14 +62,23 @@ static void watch_let_go(struct watch_try *y, struct io *table)
 
 static void watch_once(struct watch_try *y, struct io *table)
 {
-	uint64_t lost = irq_watch_lost(y->p, y->nr);
-	nsec_t start;
+	uint64_t lost = irq_watch_lost(y->p, y->nr), came;
+	nsec_t start, took;
 
 	watch_set_mask(table, y->nr, true);
+	came = irq_vectors_count(y->p, y->nr);
 	start = time_now();
 	y->answered += y->work(y->arg) == 0;
-	y->best = MIN(y->best, time_now() - start);
-	y->found += irq_watch_lost(y->p, y->nr) > lost;
+	took = time_now() - start;
+	y->best = MIN(y->best, took);
+	if (irq_watch_lost(y->p, y->nr) > lost)
+		y->found++;
+	else
+		log_warn(y->p->dev.name, "nothing lost: answered in %llu ns, "
+			 "%llu interrupts while %s", (unsigned long long)took,
+			 (unsigned long long)(irq_vectors_count(y->p, y->nr) -
+					      came),
+			 msi_masked(y->p, y->nr) ? "masked" : "open");
 	watch_let_go(y, table);
 }
 
