@@ -24,7 +24,7 @@ ci-parts := $(BUILD)/tour.img $(BUILD)/ktap
 #:Targets
 #: all        the kernel, its boot disk and the tour's disk, below BUILD
 #: run        boot it in QEMU: the tour; with a terminal a prompt after it
-#: check      all host tests and the in-guest suites on two IOMMUs; T=nvme: one
+#: check      all host tests and the in-guest suites on three IOMMUs; T=nvme: one
 #: guest      boot once, run the in-guest suites S, print their KTAP
 #: matrix     every libvirt row of ci/topologies, under libvirtd; then virsh
 #:            reset, reboot and shutdown (C=life: these only)

@@ -203,6 +203,7 @@ struct acpi_viot {			/* ACPI 6.5, 5.2.34 */
 int acpi_parse_viot(const void *table, size_t size, struct acpi_viot *out);
 
 #define IVRS_UNITS	8
+#define IVRS_RANGES	128
 struct acpi_ivrs {			/* AMD IOMMU specification 3.06, 5.2 */
 	unsigned nunits, nmem, left_out;
 	struct {
@@ -214,6 +215,11 @@ struct acpi_ivrs {			/* AMD IOMMU specification 3.06, 5.2 */
 	} unit[IVRS_UNITS];
 	struct { uint16_t bdf_first, bdf_last; phys_t base; uint64_t size;
 		 uint8_t flags; } mem[IVRS_UNITS];
+	unsigned nranges;
+	struct {			/* who is behind which unit; inclusive */
+		uint16_t first, last;
+		unsigned unit;		/* index in unit[] */
+	} range[IVRS_RANGES];
 };
 int acpi_parse_ivrs(const void *table, size_t size, struct acpi_ivrs *out);
 

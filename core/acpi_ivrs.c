@@ -11,14 +11,42 @@
 #include "core/string.h"
 
 #define IVRS_NO_BDF	0xffff
-#define IVRS_ALL	0x10000		/* requester ids on a segment */
+#define IVRS_LAST	0xffff		/* of the requester ids on a segment */
 
 /* Reading one IOMMU's device entries. */
 struct ivrs_devices {
 	unsigned n;
 	bool in_range;
 	uint16_t range_first, ioapic_bdf;
+	struct acpi_ivrs *out;		/* its range[] grows */
+	unsigned unit, left_out;
 };
+
+static void ivrs_add(struct ivrs_devices *d, uint16_t first, uint16_t last)
+{
+	struct acpi_ivrs *out = d->out;
+
+	d->n += last - first + 1u;
+	if (out->nranges == IVRS_RANGES) {
+		d->left_out++;
+		return;
+	}
+	out->range[out->nranges].first = first;
+	out->range[out->nranges].last = last;
+	out->range[out->nranges].unit = d->unit;
+	out->nranges++;
+}
+
+/* Forget the ranges that an older form of the unit gave, all before end. */
+static void ivrs_forget(struct acpi_ivrs *out, unsigned unit, unsigned end)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < out->nranges; i++)
+		if (i >= end || out->range[i].unit != unit)
+			out->range[kept++] = out->range[i];
+	out->nranges = kept;
+}
 
 /* The length of a device entry, by its type (5.2.2.3); 0: cut off. */
 static size_t ivrs_entry_size(const uint8_t *p, size_t left)
@@ -45,7 +73,7 @@ static int ivrs_range_end(struct ivrs_devices *d, uint16_t bdf)
 	if (!d->in_range || bdf < d->range_first)
 		return -EBADMSG;
 	d->in_range = false;
-	d->n += bdf - d->range_first + 1u;
+	ivrs_add(d, d->range_first, bdf);
 	return 0;
 }
 
@@ -58,13 +86,13 @@ static int ivrs_device(const struct ivhd_device *e, struct ivrs_devices *d,
 	case IVHD_PAD8:
 		return 0;
 	case IVHD_ALL:
-		d->n = IVRS_ALL;
+		ivrs_add(d, 0, IVRS_LAST);
 		return 0;
 	case IVHD_SELECT:
 	case IVHD_ALIAS_SELECT:
 	case IVHD_EXT_SELECT:
 	case IVHD_NAMED:
-		d->n++;
+		ivrs_add(d, e->bdf, e->bdf);
 		return 0;
 	case IVHD_RANGE:
 	case IVHD_ALIAS_RANGE:
@@ -114,22 +142,24 @@ static int ivrs_ivhd(const struct acpi_walk *w, size_t head,
 		     struct acpi_ivrs *out)
 {
 	const struct ivhd *h = (const struct ivhd *)w->sub;
-	struct ivrs_devices d = { .ioapic_bdf = IVRS_NO_BDF };
-	unsigned n;
+	struct ivrs_devices d = { .ioapic_bdf = IVRS_NO_BDF, .out = out };
+	unsigned before = out->nranges, n;
 	int err;
 
 	if (w->len < head || !h->base || !IS_ALIGNED(h->base, KIB(16)))
 		return -EBADMSG;
+	n = d.unit = ivrs_place(out, h);
 	err = ivrs_devices(w, head, &d, &out->left_out);
 	if (err)
 		return err;
-	n = ivrs_place(out, h);
-	if (n == IVRS_UNITS) {
-		out->left_out++;
+	if (n == IVRS_UNITS ||
+	    (n < out->nunits && h->type < out->unit[n].type)) {
+		out->nranges = before;
+		out->left_out += n == IVRS_UNITS;
 		return 0;
 	}
-	if (n < out->nunits && h->type < out->unit[n].type)
-		return 0;
+	ivrs_forget(out, n, before);
+	out->left_out += d.left_out;
 	out->unit[n].type = h->type;
 	out->unit[n].bdf = h->bdf;
 	out->unit[n].segment = h->segment;

@@ -1517,6 +1517,9 @@ START_TEST(ivrs_of_qemu_is_one_unit)
 	ck_assert_uint_eq(ivrs.unit[0].base, 0xfed80000);
 	ck_assert_uint_eq(ivrs.unit[0].ndevices, 6);
 	ck_assert_uint_eq(ivrs.unit[0].ioapic_bdf, 0x00a0);
+	ck_assert_uint_eq(ivrs.nranges, 6);
+	ck_assert_uint_eq(ivrs.range[2].first, 0x0018);
+	ck_assert_uint_eq(ivrs.range[2].last, 0x0018);
 	ck_assert_uint_eq(ivrs.nmem, 0);
 	ck_assert_uint_eq(ivrs.left_out, 0);
 }
@@ -1537,6 +1540,10 @@ START_TEST(ivrs_newest_form_of_a_unit_is_kept)
 	ck_assert_uint_eq(ivrs.nunits, 1);
 	ck_assert_uint_eq(ivrs.unit[0].type, 0x40);
 	ck_assert_uint_eq(ivrs.unit[0].ndevices, 257);
+	ck_assert_uint_eq(ivrs.nranges, 2);
+	ck_assert_uint_eq(ivrs.range[0].first, 0x100);
+	ck_assert_uint_eq(ivrs.range[0].last, 0x1ff);
+	ck_assert_uint_eq(ivrs.range[1].first, 0x300);
 	ck_assert_uint_eq(ivrs.unit[0].ioapic_bdf, 0xffff);
 	ivrs_unit(0x10, 8, 0xfed80000, 0);
 	ivrs_unit(0x11, 9, 0xfed84000, 0);	/* another IOMMU */

@@ -17,10 +17,12 @@
 #include "core/monitor.h"
 #include "core/page.h"
 #include "tests/acpi_golden.h"
+#include "tests/fake/amdvi.h"
 #include "tests/fake/virtio_iommu.h"
 #include "tests/fake/vtd.h"
 #include "tests/host/dev.h"
 #include "tests/host/suite.h"
+#include "viommu/amdvi.h"
 #include "viommu/domain.h"
 #include "viommu/fault.h"
 
@@ -29,6 +31,7 @@
 #define TABLES_AT	0xf2000
 
 static struct fake_vtd vtd_hw;
+static struct fake_amdvi amdvi_hw;
 static struct fake_viommu virtio_hw;
 static struct fake_pci disk;
 static struct pci_dev *dev;
@@ -79,6 +82,7 @@ static void setup(void)
 	fake_viommu_init(&virtio_hw, PCI_BDF(0, 3, 0));
 	fake_viommu_endpoint(&virtio_hw, PCI_BDF(0, 5, 0));
 	fake_viommu_add(&virtio_hw);
+	fake_amdvi_add(&amdvi_hw, 0);
 	fake_vtd_add(&vtd_hw, 0);
 	fake_pci_init(&disk, PCI_BDF(0, 5, 0), 0x1b36, 0x0010, 0x010802);
 	fake_pci_add(&disk);
@@ -144,19 +148,27 @@ START_TEST(functions_that_no_unit_sees_are_said)
 	tables(TABLE(dmar), NULL, 0);
 	acpi_init(RSDP_AT);
 	ck_assert_int_eq(iommu_init(), 0);
-	ck_assert_msg(strstr(iommu_status(), "3 functions are behind no IOMMU"),
+	ck_assert_msg(strstr(iommu_status(), "4 functions are behind no IOMMU"),
 		      "%s", iommu_status());
 	ck_assert_int_lt(dma_attach(&dev->dev), 0);
 }
 END_TEST
 
-START_TEST(an_ivrs_table_is_not_supported_and_says_so)
+START_TEST(an_ivrs_table_starts_amdvi)
 {
 	tables(TABLE(golden_amd_ivrs), NULL, 0);
 	acpi_init(RSDP_AT);
-	expect_none(-ENOTSUP);
+	ck_assert_int_eq(iommu_init(), 0);
 	ck_assert_int_eq(iommu_kind(), IOMMU_AMDVI);
 	ck_assert_str_eq(iommu_name(), "amd-vi");
+	ck_assert(iommu_protects());
+	ck_assert_str_eq(dma_provider_name(), "amd-vi");
+	ck_assert(amdvi_hw.ctrl & AMDVI_CTRL_IOMMUEN);
+	/* The golden machine had nothing at 00:05.0. */
+	ck_assert_int_eq(-dma_attach(&dev->dev), ENXIO);
+	iommu_stop();
+	ck_assert(!iommu_protects());
+	ck_assert_uint_eq(amdvi_hw.ctrl, 0);
 }
 END_TEST
 
@@ -235,6 +247,7 @@ START_TEST(require_makes_the_lack_of_protection_an_error)
 	expect_none(-ENODEV);
 	tables(TABLE(golden_amd_ivrs), NULL, 0);
 	acpi_init(RSDP_AT);
+	amdvi_hw.efr = 0;
 	expect_none(-ENOTSUP);
 	tables(TABLE(golden_intel_dmar), NULL, 0);
 	acpi_init(RSDP_AT);
@@ -482,7 +495,7 @@ int main(void)
 	tcase_add_test(t, a_dmar_table_starts_vtd);
 	tcase_add_test(t, a_viot_table_starts_virtio_iommu);
 	tcase_add_test(t, functions_that_no_unit_sees_are_said);
-	tcase_add_test(t, an_ivrs_table_is_not_supported_and_says_so);
+	tcase_add_test(t, an_ivrs_table_starts_amdvi);
 	tcase_add_test(t, no_table_is_no_iommu_and_no_error);
 	tcase_add_test(t, a_broken_table_means_no_protection);
 	tcase_add_test(t, one_broken_table_of_two_means_no_protection);

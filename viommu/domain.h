@@ -101,6 +101,8 @@ struct domain_ops {
 	int (*unmap)(struct domain *d, iova_t iova, uint64_t size);
 	/* Collect faults without waiting for the interrupt. May be NULL. */
 	void (*poll_faults)(void);
+	/* Has it never recorded anything? For hosts that cannot; or NULL. */
+	bool (*silent)(void);
 	/* Everything off and freed. */
 	void (*stop)(void);
 	/* One line per unit for the monitor. */

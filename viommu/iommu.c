@@ -2,9 +2,9 @@
 /*
  * Which IOMMU there is, and the one rule about it: protection is claimed when
  * a driver of ours has brought up all of what the firmware's table names,
- * and never otherwise. A table that is there but broken, a unit that does not
- * start, a family without a driver: all leave DMA untranslated, and the
- * status line says so and why. iommu=require makes any of them an error.
+ * and never otherwise. A table that is there but broken or a unit that does
+ * not start leaves DMA untranslated, and the status line says so and why.
+ * iommu=require makes either an error.
  *
  * VIOT comes first: where it is, it says who is behind which IOMMU; then
  * DMAR (VT-d), then IVRS (AMD-Vi).
@@ -17,6 +17,7 @@
 #include "core/fmt.h"
 #include "core/log.h"
 #include "core/string.h"
+#include "viommu/amdvi.h"
 #include "viommu/domain.h"
 #include "viommu/fault.h"
 #include "viommu/virtio_iommu.h"
@@ -53,16 +54,24 @@ static int iommu_start_vtd(const struct acpi_header *h)
 	return err ? err : vtd_start(&dmar);
 }
 
+static int iommu_start_amdvi(const struct acpi_header *h)
+{
+	static struct acpi_ivrs ivrs;
+	int err = acpi_parse_ivrs(h, h->length, &ivrs);
+
+	return err ? err : amdvi_start(&ivrs);
+}
+
 static const struct iommu_family {
 	enum iommu_kind kind;
 	const char *name, *table;
-	int (*start)(const struct acpi_header *h);	/* NULL: no driver */
+	int (*start)(const struct acpi_header *h);
 	const struct domain_ops *ops;
 } iommu_families[] = {
 	{ IOMMU_VIRTIO, "virtio-iommu", "VIOT", iommu_start_virtio,
 	  &viommu_ops },
 	{ IOMMU_VTD, "vt-d", "DMAR", iommu_start_vtd, &vtd_ops },
-	{ IOMMU_AMDVI, "amd-vi", "IVRS", NULL, NULL },
+	{ IOMMU_AMDVI, "amd-vi", "IVRS", iommu_start_amdvi, &amdvi_ops },
 };
 
 static enum iommu_mode iommu_mode(void)
@@ -135,12 +144,6 @@ static int iommu_bring_up(const struct iommu_family *f)
 			     f->name, f->table);
 		return -EBADMSG;
 	}
-	if (!f->start) {
-		fmt_snprintf(iommu.status, sizeof(iommu.status),
-			     "%s: Lodger has no driver for it yet; DMA is not translated",
-			     f->name);
-		return -ENOTSUP;
-	}
 	err = f->start(h);
 	if (err) {
 		fmt_snprintf(iommu.status, sizeof(iommu.status),
@@ -207,6 +210,13 @@ const char *iommu_name(void)
 bool iommu_protects(void)
 {
 	return iommu.protects;
+}
+
+bool iommu_records_nothing(void)
+{
+	const struct domain_ops *ops = domain_family();
+
+	return ops && ops->silent && ops->silent();
 }
 
 const char *iommu_status(void)

@@ -192,7 +192,10 @@ KTEST(gfx, each_wrong_command_gets_its_error)
 }
 
 /* Offer the GPU memory that is not its own, as backing. */
-/* What it answers is in *answer; the IOMMU must say which page it was. */
+/*
+ * What it answers is in *answer, and must be -EIO; the IOMMU must say which
+ * page it was. A host that is known to keep no record is excused that alone.
+ */
 static void gfx_offer_unmapped(struct ktest_run *t, struct pci_dev *p,
 			       uint32_t len, int *answer)
 {
@@ -200,6 +203,7 @@ static void gfx_offer_unmapped(struct ktest_run *t, struct pci_dev *p,
 	struct vgpu *g = p->drvdata;
 	struct dma_seg seg = { .len = len };
 	struct iommu_fault fault;
+	int err;
 
 	*answer = -EIO;
 	if (iommu_reserve_iova(&p->dev, len, &seg.addr)) {
@@ -208,8 +212,11 @@ static void gfx_offer_unmapped(struct ktest_run *t, struct pci_dev *p,
 	}
 	KEXPECT_EQ(t, gfx_create(g, GFX_ID, VGPU_FORMAT_B8G8R8X8), 0);
 	*answer = vgpu_attach(g, GFX_ID, &seg, 1);
-	if (KEXPECT(t, !iommu_fault_wait(p->bdf, before, time_now() +
-					 NSEC_PER_SEC, &fault))) {
+	err = iommu_fault_wait(p->bdf, before, time_now() + NSEC_PER_SEC,
+			       &fault);
+	if (err && iommu_records_nothing() && *answer == -EIO && !t->failures)
+		ktest_xfail(t, "amd-iommu: the event log is never written");
+	if (KEXPECT_EQ(t, err, 0)) {
 		KEXPECT_EQ(t, fault.bdf, p->bdf);
 		KEXPECT(t, fault.addr - seg.addr < len);
 	}

@@ -47,8 +47,7 @@ KTEST(iommu, the_kind_is_what_the_firmware_says)
 	if (iommu_test_off())
 		want = IOMMU_NONE;
 	KEXPECT_EQ(t, iommu_kind(), want);
-	KEXPECT_EQ(t, iommu_protects(),
-		   want == IOMMU_VIRTIO || want == IOMMU_VTD);
+	KEXPECT_EQ(t, iommu_protects(), want != IOMMU_NONE);
 	KEXPECT_MSG(t, !strcmp(dma_provider_name(), iommu_protects() ?
 			       iommu_name() : "direct"),
 		    "the DMA provider is %s", dma_provider_name());
@@ -361,14 +360,20 @@ static bool edu_all(const uint8_t *p, uint8_t byte)
 	return true;
 }
 
-/* A fault by edu at iova, later than since. */
+/*
+ * A fault by edu at iova, later than since. Last in a test: where the host is
+ * known to keep no record, that alone is excused, and no failure before it.
+ */
 static void edu_expect_fault(struct ktest_run *t, struct edu *e, uint64_t since,
 			     iova_t iova, bool write)
 {
 	struct iommu_fault f;
+	int err = iommu_fault_wait(e->rid, since, time_now() + NSEC_PER_SEC,
+				   &f);
 
-	if (!KEXPECT_EQ(t, iommu_fault_wait(e->rid, since, time_now() +
-					    NSEC_PER_SEC, &f), 0))
+	if (err && iommu_records_nothing() && !t->failures)
+		ktest_xfail(t, "amd-iommu: the event log is never written");
+	if (!KEXPECT_EQ(t, err, 0))
 		return;
 	KEXPECT_EQ(t, f.bdf, e->rid);
 	KEXPECT_EQ(t, f.addr & PAGE_MASK, iova & PAGE_MASK);
@@ -579,7 +584,7 @@ KTEST(iommu, edu_shows_whether_the_host_caches)
 	iova_t iova;
 
 	if (!vtd_unit(0)) {
-		ktest_skip(t, "no page table of ours (not VT-d)");
+		ktest_skip(t, "not VT-d");
 		return;
 	}
 	if (!edu_open(t, &e) || !edu_load(t, &e, 0x99) ||
